@@ -1,0 +1,168 @@
+/** Runs one generator: starts it, suspends it on a wait, resumes it through an event, cancels it, and tells its owner how it ended. */
+import { SimulationError } from './errors.js';
+import type { EventId } from './event-queue.js';
+import type { TimeNs } from './time.js';
+
+/** What a process yields: the one thing it waits for. */
+export interface Wait {
+  /** For messages: `signal "PHB0.irq"`. */
+  readonly about: string;
+  /** The task is suspended: arrange for it to be resumed. */
+  begin(task: Task): void;
+  /** The task was resumed by its timer or by `wake`, or will never be: forget it. */
+  end(task: Task): void;
+}
+
+/** The value is what `yield*` gives; the generator yields waits only. */
+export type Process<T = void> = Generator<Wait, T, unknown>;
+
+/** What a task needs of the simulator. */
+export interface TaskKernel {
+  readonly now: TimeNs;
+  /** Resumes the task by an event; `reschedule` and `cancel` work on what it returns. */
+  resumeAfter(delayNs: TimeNs, task: Task): EventId;
+  reschedule(id: EventId, timeNs: TimeNs): boolean;
+  cancel(id: EventId): boolean;
+  adopt(task: Task): number;
+  release(task: Task): void;
+}
+
+export type Outcome =
+  | { readonly state: 'done'; readonly value: unknown }
+  | { readonly state: 'failed'; readonly error: unknown }
+  | { readonly state: 'cancelled' };
+
+const NO_EVENT = -1;
+
+type Step = { readonly how: 'next' | 'throw'; readonly value: unknown } | { readonly how: 'return' };
+
+const START: Step = { how: 'next', value: undefined };
+const UNWIND: Step = { how: 'return' };
+
+export class Task {
+  readonly id: number;
+  private waiting: Wait | undefined;
+  private timer: EventId = NO_EVENT;
+  private inbox: unknown;
+  private executing = false;
+  private cancelRequested = false;
+  private ended = false;
+
+  constructor(
+    readonly kernel: TaskKernel,
+    /** Name of the process this task belongs to; the branches of a race bear the name of theirs. */
+    readonly name: string,
+    private readonly body: Process<unknown>,
+    private readonly onEnd: (outcome: Outcome) => void,
+  ) {
+    this.id = kernel.adopt(this);
+  }
+
+  get waitsFor(): string {
+    if (this.waiting !== undefined) return this.waiting.about;
+    return this.executing ? 'nothing: it is running' : 'its start';
+  }
+
+  /** Starts the body by an event at the current instant. */
+  startSoon(): void {
+    this.wakeAfter(0);
+  }
+
+  /** Runs the body up to its first wait, here and now. */
+  start(): void {
+    this.advance(START);
+  }
+
+  /** A wait arms the task's one timer. */
+  wakeAfter(delayNs: TimeNs): void {
+    this.timer = this.kernel.resumeAfter(delayNs, this);
+  }
+
+  /** A wait is over: the body goes on at this instant, behind what is already scheduled for it, with `value`. */
+  wake(value: unknown): void {
+    this.inbox = value;
+    if (!this.kernel.reschedule(this.timer, this.kernel.now)) this.wakeAfter(0);
+  }
+
+  /** The kernel's resume event. */
+  resume(): void {
+    const value = this.inbox;
+    this.stopWaiting();
+    this.advance({ how: 'next', value });
+  }
+
+  /**
+   * Ends the body at its wait; its finally blocks run now. Where one of them waits in turn, the task lives on until it is through.
+   * A task that cancels itself ends at its next wait.
+   */
+  cancel(): void {
+    if (this.ended || this.cancelRequested) return;
+    this.cancelRequested = true;
+    if (this.executing) return;
+    this.stopWaiting();
+    this.advance(UNWIND);
+  }
+
+  private stopWaiting(): void {
+    this.kernel.cancel(this.timer);
+    this.timer = NO_EVENT;
+    this.inbox = undefined;
+    const wait = this.waiting;
+    this.waiting = undefined;
+    wait?.end(this);
+  }
+
+  private advance(first: Step): void {
+    let step: Step | undefined = first;
+    while (step !== undefined) step = this.stepOnce(step);
+  }
+
+  /** One stretch of the body, from wait to wait. Returns what to do at once, if anything. */
+  private stepOnce(step: Step): Step | undefined {
+    const unwindNext = !this.cancelRequested;
+    this.executing = true;
+    let result: IteratorResult<Wait, unknown>;
+    try {
+      result = this.take(step);
+    } catch (error) {
+      this.end({ state: 'failed', error });
+      return undefined;
+    } finally {
+      this.executing = false;
+    }
+    if (result.done === true) {
+      this.end(this.cancelRequested ? { state: 'cancelled' } : { state: 'done', value: result.value });
+      return undefined;
+    }
+    return unwindNext && this.cancelRequested ? UNWIND : this.suspend(result.value);
+  }
+
+  private take(step: Step): IteratorResult<Wait, unknown> {
+    if (step.how === 'return') return this.body.return(undefined);
+    return step.how === 'throw' ? this.body.throw(step.value) : this.body.next(step.value);
+  }
+
+  private suspend(wait: Wait): Step | undefined {
+    if (typeof wait?.begin !== 'function') {
+      const value = new SimulationError(
+        `process "${this.name}" yielded what is not a wait: write yield* before delay, wait, race...`,
+      );
+      return { how: 'throw', value };
+    }
+    this.waiting = wait;
+    try {
+      wait.begin(this);
+      return undefined;
+    } catch (error) {
+      // A bad delay or a foreign signal is the body's mistake: raise it where the body made it.
+      this.stopWaiting();
+      return { how: 'throw', value: error };
+    }
+  }
+
+  private end(outcome: Outcome): void {
+    this.ended = true;
+    this.kernel.release(this);
+    this.onEnd(outcome);
+  }
+}

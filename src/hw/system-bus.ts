@@ -1,0 +1,359 @@
+/**
+ * Connects processors, memory and chips. An access is a ticket: it travels the request leg as an event, its target
+ * answers now or later, and the value stays with the ticket until the requester takes it.
+ */
+import { Priority } from '../sim/priority.js';
+import { Signal } from '../sim/process.js';
+import type { HandlerId, Simulator } from '../sim/simulator.js';
+import { quantize, type TimeNs } from '../sim/time.js';
+import { defineTraceKind, type TraceKind } from '../sim/trace.js';
+import { fromHalves, hiOf, loOf } from './bits.js';
+import type { AccessSize } from './host-port.js';
+import type { SystemMemory } from './memory.js';
+
+/** A chip's MMIO side. */
+export interface BusTarget {
+  claims(address: number): boolean;
+  /** Answers through `bus.complete(ticket, value)`, now or later. */
+  load(address: number, size: AccessSize, ticket: number): void;
+  store(address: number, size: AccessSize, value: bigint): void;
+}
+
+/** A chip's side service: control and status registers by PCB address. */
+export interface ScomTarget {
+  claimsScom(address: number): boolean;
+  /** Answers through `bus.complete(ticket, value)`, now or later. */
+  scomRead(address: number, ticket: number): void;
+  scomWrite(address: number, value: bigint): void;
+}
+
+/** Time of the request leg. MMIO to a device adds what PCI Express takes. */
+export interface BusLatency {
+  readonly mmioLoadNs: TimeNs;
+  readonly mmioStoreNs: TimeNs;
+  readonly scomNs: TimeNs;
+  readonly memoryNs: TimeNs;
+}
+
+/** Known: assumed. No source measures them. */
+export const DEFAULT_BUS_LATENCY: BusLatency = { mmioLoadNs: 1000, mmioStoreNs: 100, scomNs: 2000, memoryNs: 100 };
+
+export const MMIO_LOAD = defineTraceKind('mmio-load', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
+export const MMIO_STORE = defineTraceKind('mmio-store', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
+export const SCOM_READ = defineTraceKind('scom-read', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
+export const SCOM_WRITE = defineTraceKind('scom-write', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
+/** Nobody claimed the address: a read answers all ones, a write is lost. */
+export const BUS_UNCLAIMED = defineTraceKind('bus-unclaimed', 'addressHi', 'addressLo', 'size', 'operation');
+/** A value came for a requester that no longer waits. */
+export const BUS_ABANDONED = defineTraceKind('bus-abandoned', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
+
+const LOAD = 0;
+const STORE = 1;
+const SCOM_LOAD = 2;
+const SCOM_STORE = 3;
+type Operation = typeof LOAD | typeof STORE | typeof SCOM_LOAD | typeof SCOM_STORE;
+const OPERATION_KINDS: readonly TraceKind[] = [MMIO_LOAD, MMIO_STORE, SCOM_READ, SCOM_WRITE];
+
+/** A ticket is used after its value was taken, or answered twice: a broken invariant of a chip or of the caller. */
+export class TicketError extends Error {
+  override readonly name = 'TicketError';
+  constructor(ticket: number, what: string) {
+    super(`bus ticket ${ticket} ${what}: a ticket is answered once and taken once`);
+  }
+}
+
+/** Tickets are slot + SLOT_LIMIT * generation; the slot is used again, the ticket number is not. */
+const SLOT_LIMIT = 65536;
+
+/** One access in flight, or a free place for one. */
+class Slot {
+  ticket: number;
+  state: 'free' | 'open' | 'done' | 'abandoned' = 'free';
+  operation: Operation = LOAD;
+  address = 0;
+  size: AccessSize = 8;
+  hi = 0;
+  lo = 0;
+
+  constructor(
+    index: number,
+    readonly completed: Signal<bigint>,
+  ) {
+    this.ticket = index;
+  }
+}
+
+export class SystemBus {
+  private readonly targets: BusTarget[] = [];
+  private readonly scomTargets: ScomTarget[] = [];
+  private readonly slots: Slot[] = [];
+  private readonly freeSlots: number[] = [];
+  private readonly latency: BusLatency;
+  private readonly arrival: HandlerId;
+  private readonly traceSource: number;
+
+  constructor(
+    readonly sim: Simulator,
+    readonly memory: SystemMemory,
+    latency: Partial<BusLatency> = {},
+  ) {
+    const wanted = { ...DEFAULT_BUS_LATENCY, ...latency };
+    this.latency = {
+      mmioLoadNs: quantize(wanted.mmioLoadNs),
+      mmioStoreNs: quantize(wanted.mmioStoreNs),
+      scomNs: quantize(wanted.scomNs),
+      memoryNs: quantize(wanted.memoryNs),
+    };
+    this.arrival = sim.handler('bus-arrival', (ticket) => this.arrive(this.slotOf(ticket)));
+    this.traceSource = sim.trace.source('bus');
+  }
+
+  /** Chips are asked in the order in which they were attached. */
+  attach(target: BusTarget & ScomTarget): void {
+    this.attachMmio(target);
+    this.attachScom(target);
+  }
+
+  attachMmio(target: BusTarget): void {
+    this.targets.push(target);
+  }
+
+  attachScom(target: ScomTarget): void {
+    this.scomTargets.push(target);
+  }
+
+  // ---- requesters -------------------------------------------------------------------------------------------------
+
+  /** Sends a load on its way; its value waits under the ticket until `take`. */
+  beginLoad(address: number, size: AccessSize): number {
+    return this.begin(LOAD, address, size, 0n);
+  }
+
+  /** Sends a store on its way; the ticket completes, with 0, when the store has reached its target. */
+  beginStore(address: number, size: AccessSize, value: bigint): number {
+    return this.begin(STORE, address, size, value);
+  }
+
+  beginScomRead(address: number): number {
+    return this.begin(SCOM_LOAD, address, 8, 0n);
+  }
+
+  beginScomWrite(address: number, value: bigint): number {
+    return this.begin(SCOM_STORE, address, 8, value);
+  }
+
+  isDone(ticket: number): boolean {
+    return this.slotOf(ticket).state === 'done';
+  }
+
+  /** Emits when the ticket completes. Good until the value is taken. */
+  completion(ticket: number): Signal<bigint> {
+    return this.slotOf(ticket).completed;
+  }
+
+  /** Gives the value and ends the ticket. */
+  take(ticket: number): bigint {
+    const slot = this.slotOf(ticket);
+    if (slot.state !== 'done') throw new TicketError(ticket, 'has no value yet');
+    const value = fromHalves(slot.hi, slot.lo);
+    this.release(slot);
+    return value;
+  }
+
+  /** The requester goes away (its process was cancelled). The access itself goes on: it is already on the bus. */
+  abandon(ticket: number): void {
+    const slot = this.slotOf(ticket);
+    if (slot.state === 'done') this.discard(slot);
+    else slot.state = 'abandoned';
+  }
+
+  // ---- targets ----------------------------------------------------------------------------------------------------
+
+  /** A target's answer to a load or SCOM read; bits beyond the access's size are cut off. */
+  complete(ticket: number, value: bigint): void {
+    const slot = this.slotOf(ticket);
+    if (slot.state === 'done') throw new TicketError(ticket, 'was already answered');
+    slot.hi = slot.size === 8 ? hiOf(value) : 0;
+    slot.lo = (loOf(value) & sizeMask(slot.size)) >>> 0;
+    this.record(OPERATION_KINDS[slot.operation]!, slot);
+    this.finish(slot);
+  }
+
+  /** What the ticket asks for, for messages. */
+  describe(ticket: number): string {
+    const { operation, address, size } = this.slotOf(ticket);
+    return `${OPERATION_KINDS[operation]!.name} of ${size} bytes at 0x${address.toString(16)}`;
+  }
+
+  // ---- one access -------------------------------------------------------------------------------------------------
+
+  private begin(operation: Operation, address: number, size: AccessSize, value: bigint): number {
+    if (!Number.isSafeInteger(address) || address < 0) {
+      throw new RangeError(`${address} is not an address on the bus: give a whole number from 0 to 2^53 - 1`);
+    }
+    const slot = this.acquire();
+    slot.state = 'open';
+    slot.operation = operation;
+    slot.address = address;
+    slot.size = size;
+    slot.hi = size === 8 ? hiOf(value) : 0;
+    slot.lo = (loOf(value) & sizeMask(size)) >>> 0;
+    this.sim.schedule(this.requestNs(slot), Priority.CHIP, this.arrival, slot.ticket);
+    return slot.ticket;
+  }
+
+  private requestNs({ operation, address, size }: Slot): TimeNs {
+    if (operation === SCOM_LOAD || operation === SCOM_STORE) return this.latency.scomNs;
+    if (this.memory.contains(address, size)) return this.latency.memoryNs;
+    return operation === LOAD ? this.latency.mmioLoadNs : this.latency.mmioStoreNs;
+  }
+
+  private arrive(slot: Slot): void {
+    switch (slot.operation) {
+      case LOAD:
+        this.arriveLoad(slot);
+        return;
+      case STORE:
+        this.arriveStore(slot);
+        return;
+      case SCOM_LOAD:
+        this.arriveScomRead(slot);
+        return;
+      case SCOM_STORE:
+        this.arriveScomWrite(slot);
+    }
+  }
+
+  private arriveLoad(slot: Slot): void {
+    const { address, size, ticket } = slot;
+    if (this.memory.contains(address, size)) {
+      this.complete(ticket, this.loadMemory(address, size));
+      return;
+    }
+    const target = this.targets.find((candidate) => candidate.claims(address));
+    if (target === undefined) this.answerUnclaimed(slot);
+    else target.load(address, size, ticket);
+  }
+
+  private arriveStore(slot: Slot): void {
+    const { address, size } = slot;
+    const value = fromHalves(slot.hi, slot.lo);
+    // Before it takes effect: what it causes must follow it in the trace.
+    this.record(MMIO_STORE, slot);
+    const target = this.targets.find((candidate) => candidate.claims(address));
+    if (this.memory.contains(address, size)) this.storeMemory(address, size, value);
+    else if (target === undefined) this.recordUnclaimed(slot);
+    else target.store(address, size, value);
+    this.finishWrite(slot);
+  }
+
+  private arriveScomRead(slot: Slot): void {
+    const target = this.scomTargets.find((candidate) => candidate.claimsScom(slot.address));
+    if (target === undefined) this.answerUnclaimed(slot);
+    else target.scomRead(slot.address, slot.ticket);
+  }
+
+  private arriveScomWrite(slot: Slot): void {
+    this.record(SCOM_WRITE, slot);
+    const target = this.scomTargets.find((candidate) => candidate.claimsScom(slot.address));
+    if (target === undefined) this.recordUnclaimed(slot);
+    else target.scomWrite(slot.address, fromHalves(slot.hi, slot.lo));
+    this.finishWrite(slot);
+  }
+
+  private answerUnclaimed(slot: Slot): void {
+    this.recordUnclaimed(slot);
+    this.complete(slot.ticket, 0xffff_ffff_ffff_ffffn);
+  }
+
+  private finishWrite(slot: Slot): void {
+    slot.hi = 0;
+    slot.lo = 0;
+    this.finish(slot);
+  }
+
+  private finish(slot: Slot): void {
+    if (slot.state === 'abandoned') this.discard(slot);
+    else this.settle(slot);
+  }
+
+  private settle(slot: Slot): void {
+    slot.state = 'done';
+    slot.completed.emit(fromHalves(slot.hi, slot.lo));
+  }
+
+  /** A write has done its work; a value that was read is lost, which the trace must show. */
+  private discard(slot: Slot): void {
+    if (slot.operation === LOAD || slot.operation === SCOM_LOAD) this.record(BUS_ABANDONED, slot);
+    this.release(slot);
+  }
+
+  private loadMemory(address: number, size: AccessSize): bigint {
+    switch (size) {
+      case 1:
+        return BigInt(this.memory.read8(address));
+      case 2:
+        return BigInt(this.memory.read16(address));
+      case 4:
+        return BigInt(this.memory.read32(address));
+      case 8:
+        return this.memory.read64(address);
+    }
+  }
+
+  private storeMemory(address: number, size: AccessSize, value: bigint): void {
+    switch (size) {
+      case 1:
+        this.memory.write8(address, loOf(value));
+        return;
+      case 2:
+        this.memory.write16(address, loOf(value));
+        return;
+      case 4:
+        this.memory.write32(address, loOf(value));
+        return;
+      case 8:
+        this.memory.write64(address, value);
+    }
+  }
+
+  // ---- slots and records ------------------------------------------------------------------------------------------
+
+  private acquire(): Slot {
+    const free = this.freeSlots.pop();
+    if (free !== undefined) return this.slots[free]!;
+    const index = this.slots.length;
+    if (index === SLOT_LIMIT)
+      throw new RangeError(`more than ${SLOT_LIMIT} accesses in flight: values are never taken`);
+    const slot = new Slot(index, new Signal<bigint>(this.sim, `bus access ${index}`));
+    this.slots.push(slot);
+    return slot;
+  }
+
+  private release(slot: Slot): void {
+    slot.state = 'free';
+    this.freeSlots.push(slot.ticket % SLOT_LIMIT);
+    slot.ticket += SLOT_LIMIT;
+  }
+
+  private slotOf(ticket: number): Slot {
+    const slot = this.slots[ticket % SLOT_LIMIT];
+    if (slot === undefined || slot.ticket !== ticket || slot.state === 'free') {
+      throw new TicketError(ticket, 'is not in use');
+    }
+    return slot;
+  }
+
+  private record(kind: TraceKind, { address, size, hi, lo }: Slot): void {
+    this.sim.trace.emit(kind, this.traceSource, Math.floor(address / 2 ** 32), address >>> 0, size, hi, lo);
+  }
+
+  private recordUnclaimed({ address, size, operation }: Slot): void {
+    const addressHi = Math.floor(address / 2 ** 32);
+    this.sim.trace.emit(BUS_UNCLAIMED, this.traceSource, addressHi, address >>> 0, size, operation);
+  }
+}
+
+function sizeMask(size: AccessSize): number {
+  return size >= 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
+}

@@ -1,0 +1,175 @@
+/**
+ * Configuration cycles: CONFIG_ADDRESS names the register, touching CONFIG_DATA runs the cycle.
+ * Sources: skiboot hw/phb3.c: PHB3_PCI_CFG_READ; qemu pnv_phb3.c: pnv_phb3_config_read; linux eeh-powernv.c: eeh_powernv_init.
+ * Facts: ioda2-phb3 6.1, step by step.
+ */
+import { fieldMask } from '../hw/bits.js';
+import type { RegisterFile } from '../hw/register-file.js';
+import type { RootPort, RootPortRoute } from '../pcie/root-port.js';
+import { busOf, configRead, configWrite } from '../pcie/tlp.js';
+import { allOnes, bytesToValue, swapConfig, unswapConfig, valueToBytes } from './byte-order.js';
+import type { ErrorEventName } from './error-bits/events.js';
+import type { ErrorPipeline } from './error-pipeline.js';
+import type { LinkControl } from './link-control.js';
+import type { OutboundOutcome, OutboundRequest, OutboundRequests } from './outbound-requests.js';
+import type { PaprInjection } from './papr-injection.js';
+import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
+import { PORT_EVENT, type UtlCore } from './utl.js';
+
+/** One access to CONFIG_DATA: bytes `offset`..`offset + sizeBytes - 1` of the doubleword that CONFIG_ADDRESS names. */
+export interface ConfigDataAccess {
+  readonly offset: number;
+  readonly sizeBytes: 1 | 2 | 4;
+}
+
+export interface ConfigCycleParts {
+  readonly registers: RegisterFile<PhbRegisterName>;
+  readonly rootPort: RootPort;
+  readonly linkControl: LinkControl;
+  readonly requests: OutboundRequests;
+  readonly errors: ErrorPipeline;
+  readonly injection: PaprInjection;
+  readonly utl: UtlCore;
+}
+
+interface Target {
+  readonly id: number;
+  readonly register: number;
+  readonly pe: number;
+}
+
+/** Requester of everything the processor sends: the root complex itself. */
+const ROOT_COMPLEX = { requesterId: 0, tag: 0 };
+/** What a vendor id read returns while the device asks for a retry and software can see that. Source: PCIe 2.3.2. */
+const CRS_VENDOR_ID = 0xffff_0001;
+const BDFN_MASK =
+  fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'BUS').at) |
+  fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'DEVICE').at) |
+  fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'FUNCTION').at);
+
+type Refusal = 'config-not-enabled' | 'config-size' | 'config-target' | 'config-link-down';
+
+const READ_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
+  UR: 'config-read-ur',
+  CA: 'config-read-ca',
+  timeout: 'config-read-timeout',
+  'link-down': 'config-read-timeout',
+};
+const WRITE_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
+  UR: 'config-write-ur',
+  CA: 'config-write-ca',
+  timeout: 'config-write-timeout',
+  'link-down': 'config-write-timeout',
+};
+
+export class ConfigCycles {
+  readonly #parts: ConfigCycleParts;
+
+  constructor(parts: ConfigCycleParts) {
+    this.#parts = parts;
+  }
+
+  /** The value if it is known at once; else it comes as the end of an outbound request under this ticket. */
+  read(access: ConfigDataAccess, ticket: number): bigint | undefined {
+    const target = this.#target(access);
+    const ones = allOnes(access.sizeBytes);
+    const route = this.#admit(access, target);
+    if (route === undefined) return ones;
+    if (this.#injected(target, 'read')) return ones;
+    if (route === 'self')
+      return swapConfig(this.#parts.rootPort.config.read(target.register, access.sizeBytes), access.sizeBytes);
+    if (route === 'none') {
+      this.#parts.errors.raise({ event: 'config-read-ur', pe: target.pe });
+      return ones;
+    }
+    const tlp = configRead(
+      ROOT_COMPLEX,
+      { target: target.id, register: target.register, type: route === 'type0' ? 0 : 1 },
+      access.sizeBytes,
+    );
+    this.#parts.requests.issue({
+      operation: 'config-read',
+      pe: target.pe,
+      address: 0n,
+      sizeBytes: access.sizeBytes,
+      ticket,
+      tlp,
+    });
+    return undefined;
+  }
+
+  write(access: ConfigDataAccess, value: bigint): void {
+    const target = this.#target(access);
+    const route = this.#admit(access, target);
+    if (route === undefined) return;
+    if (this.#injected(target, 'write')) return;
+    if (route === 'self') {
+      this.#parts.rootPort.config.write(target.register, access.sizeBytes, unswapConfig(value, access.sizeBytes));
+      return;
+    }
+    if (route === 'none') {
+      this.#parts.errors.raise({ event: 'config-write-ur', pe: target.pe });
+      return;
+    }
+    const data = valueToBytes(value, access.sizeBytes);
+    const tlp = configWrite(
+      ROOT_COMPLEX,
+      { target: target.id, register: target.register, type: route === 'type0' ? 0 : 1 },
+      data,
+    );
+    this.#parts.requests.issue({
+      operation: 'config-write',
+      pe: target.pe,
+      address: 0n,
+      sizeBytes: access.sizeBytes,
+      ticket: undefined,
+      tlp,
+    });
+  }
+
+  /** The end of a configuration request: the value of a read. A frozen PE does not stand in the way on this chip. */
+  ended(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): bigint {
+    if (outcome === 'crs-visible') return swapConfig(CRS_VENDOR_ID, 4) >> BigInt(8 * (4 - request.sizeBytes));
+    const events = request.operation === 'config-read' ? READ_EVENTS : WRITE_EVENTS;
+    const event = events[outcome];
+    if (event) this.#parts.errors.raise({ event, pe: request.pe });
+    if (outcome !== 'SC' || !data) return allOnes(request.sizeBytes);
+    return bytesToValue(data);
+  }
+
+  #target(access: ConfigDataAccess): Target {
+    const { registers } = this.#parts;
+    const field = (name: string): number => Number(registers.field('PHB_CONFIG_ADDRESS', name));
+    return {
+      id: (field('BUS') << 8) | (field('DEVICE') << 3) | field('FUNCTION'),
+      // The doubleword is what counts: the bytes come from where CONFIG_DATA is touched.
+      register: (field('REGISTER') & ~3) + access.offset,
+      pe: field('PE'),
+    };
+  }
+
+  /** Where the cycle goes, or `undefined` if it goes nowhere and the reason has been recorded. */
+  #admit(access: ConfigDataAccess, target: Target): RootPortRoute | undefined {
+    const { registers, rootPort, linkControl, errors } = this.#parts;
+    if (errors.takeInjected(['OUT', 'INA', 'INB'], { pe: target.pe, summary: 'load-store' })) return undefined;
+    const refuse = (event: Refusal): undefined => {
+      errors.raise({ event, pe: target.pe });
+    };
+    if (access.offset + access.sizeBytes > 4 || access.offset % access.sizeBytes !== 0) return refuse('config-size');
+    if (registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 0n) return refuse('config-not-enabled');
+    const onRootBus = busOf(target.id) === 0;
+    if (onRootBus && (target.id & 0xff) !== 0) return refuse('config-target');
+    if (linkControl.inCoreReset) return onRootBus ? undefined : refuse('config-target');
+    if (!onRootBus && !linkControl.linkActive) return refuse('config-link-down');
+    return onRootBus ? 'self' : rootPort.routeConfig(target.id);
+  }
+
+  /** The UTL discards the request it was told to fail, and latches that as a port event. */
+  #injected(target: Target, direction: 'read' | 'write'): boolean {
+    const { registers, injection, errors, utl } = this.#parts;
+    if (!injection.fires('config', direction, registers.get('PHB_CONFIG_ADDRESS') & BDFN_MASK)) return false;
+    errors.raise({ event: direction === 'read' ? 'papr-config-read' : 'papr-config-write', pe: target.pe });
+    utl.latch(PORT_EVENT.OUTBOUND_DISCARD);
+    return true;
+  }
+}

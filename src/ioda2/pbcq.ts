@@ -1,0 +1,285 @@
+/**
+ * The power bus queue in front of a PHB: BARs, nest FIR and fence, interrupt routing, the ASB side path, ETU reset.
+ * Sources: skiboot hw/phb3.c: phb3_probe_pbcq, phb3_creset, phb3_fenced; qemu pnv_phb3_pbcq.c. Facts: ioda2-phb3 3.3 to 3.5, 7.8.
+ */
+import { ALL_ONES, fieldMask, getField, msbMask, msbMasks } from '../hw/bits.js';
+import type { AccessSize } from '../hw/host-port.js';
+import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
+import { RegisterFile } from '../hw/register-file.js';
+import type { SystemBus } from '../hw/system-bus.js';
+import type { Trace } from '../sim/trace.js';
+import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, PBCQ_SCOM_RANGES, PBCQ_SPCI_REGISTERS } from './registers/pbcq.js';
+import { PHB_REGISTER_SPACE_BYTES } from './registers/phb.js';
+import { FENCED, UNKNOWN_REGISTER } from './trace.js';
+
+/** What lies behind the queue. */
+export interface PbcqClient {
+  registerLoad(path: 'mmio' | 'asb', offset: number, size: AccessSize, ticket: number): void;
+  registerStore(path: 'mmio' | 'asb', offset: number, size: AccessSize, value: bigint): void;
+  windowLoad(address: number, size: AccessSize, ticket: number): void;
+  windowStore(address: number, size: AccessSize, value: bigint): void;
+  fenced(): void;
+  etuReset(state: 'held' | 'released'): void;
+  capiMode(state: 'on' | 'off'): void;
+  routingChanged(): void;
+  /** Source id of the LSIs as the PHB has it. */
+  lsiSourceId(): number;
+}
+
+type RangeName = keyof typeof PBCQ_SCOM_RANGES;
+const RANGE_NAMES = Object.keys(PBCQ_SCOM_RANGES) as RangeName[];
+
+const AIB_FENCE = msbMask(16);
+/** Software sets these to force a fence. */
+const FORCE_FENCE = msbMasks(24, 25, 26, 27);
+const ETU_RESET_HELD = msbMask(0);
+const ASB_DATA = PBCQ_SPCI_REGISTERS.get('ASB_DATA').offset;
+/** A BAR holds a 50-bit bus address, its top bit in bit 0. */
+const BAR_SHIFT = 14n;
+const BUS_ADDRESS_SPACE = 2 ** 50;
+const LSI_COUNT = 8;
+/** Cause shown in the trace when no trap bit fenced. */
+const BY_SOFTWARE = 64;
+
+const enableAt = (field: string) => PBCQ_NEST_REGISTERS.field('BAR_ENABLE', field).at;
+
+/** An MMIO window: the addresses with `(address & mask) === base`. */
+interface Window {
+  readonly base: bigint;
+  readonly mask: bigint;
+}
+
+export class Pbcq {
+  readonly nest = new RegisterFile(PBCQ_NEST_REGISTERS);
+  readonly pci = new RegisterFile(PBCQ_PCI_REGISTERS);
+  readonly spci = new RegisterFile(PBCQ_SPCI_REGISTERS);
+  readonly #bus: SystemBus;
+  readonly #client: PbcqClient;
+  readonly #index: number;
+  readonly #trace: Trace;
+  readonly #source: number;
+  readonly #nestFir: LocalErrorMacro;
+  #registerBase: number | undefined;
+  #windows: readonly Window[] = [];
+  #fenceDriven = false;
+
+  constructor(parts: { bus: SystemBus; index: number; trace: Trace; source: number }, client: PbcqClient) {
+    this.#bus = parts.bus;
+    this.#client = client;
+    this.#index = parts.index;
+    this.#trace = parts.trace;
+    this.#source = parts.source;
+    this.#nestFir = new LocalErrorMacro(
+      lemCellsOf(this.nest, {
+        fir: 'NFIR',
+        mask: 'NFIR_MASK',
+        action0: 'NFIR_ACTION0',
+        action1: 'NFIR_ACTION1',
+        wof: 'NFIR_WOF',
+      }),
+    );
+    this.#attachNest();
+    this.pci.attach('ETU_RESET', { onWrite: (_, old) => this.#etuResetWritten(old) });
+    this.spci.attach('AIB_CAPP_ENABLE', {
+      onWrite: (value) => this.#client.capiMode((value & msbMask(0)) === 0n ? 'off' : 'on'),
+    });
+  }
+
+  #attachNest(): void {
+    const decode = { onWrite: () => this.#decodeBars() };
+    for (const name of ['MMIO_BAR0', 'MMIO_BAR1', 'MMIO_MASK0', 'MMIO_MASK1', 'PHB_BAR'] as const)
+      this.nest.attach(name, decode);
+    const route = { onWrite: () => this.#client.routingChanged() };
+    for (const name of ['IRSN_COMPARE', 'IRSN_MASK', 'LSI_SOURCE_ID'] as const) this.nest.attach(name, route);
+    this.nest.attach('BAR_ENABLE', {
+      onWrite: () => {
+        this.#decodeBars();
+        this.#client.routingChanged();
+      },
+    });
+    const errors = { onWrite: (_: bigint, old: bigint) => this.#nestErrorsWritten(old) };
+    this.nest.attach('NFIR', errors);
+    this.nest.attach('NFIR_OR', errors);
+    this.nest.attach('NFIR_AND', { onWrite: () => this.#nestErrorsCleared() });
+  }
+
+  // ---- the processor bus ------------------------------------------------------------------------------------------
+
+  #decodeBars(): void {
+    const { nest } = this;
+    const enabled = (field: string): boolean => getField(nest.get('BAR_ENABLE'), enableAt(field)) === 1n;
+    this.#registerBase = enabled('PHB') ? Number(nest.get('PHB_BAR') >> BAR_SHIFT) : undefined;
+    const windows: Window[] = [];
+    if (enabled('MMIO0'))
+      windows.push({ base: nest.get('MMIO_BAR0') >> BAR_SHIFT, mask: nest.get('MMIO_MASK0') >> BAR_SHIFT });
+    if (enabled('MMIO1'))
+      windows.push({ base: nest.get('MMIO_BAR1') >> BAR_SHIFT, mask: nest.get('MMIO_MASK1') >> BAR_SHIFT });
+    this.#windows = windows;
+  }
+
+  claims(address: number): boolean {
+    return this.#registerOffset(address) !== undefined || this.#inWindow(address);
+  }
+
+  load(address: number, size: AccessSize, ticket: number): void {
+    const offset = this.#registerOffset(address);
+    if (offset === undefined) this.#client.windowLoad(address, size, ticket);
+    else this.#client.registerLoad('mmio', offset, size, ticket);
+  }
+
+  store(address: number, size: AccessSize, value: bigint): void {
+    const offset = this.#registerOffset(address);
+    if (offset === undefined) this.#client.windowStore(address, size, value);
+    else this.#client.registerStore('mmio', offset, size, value);
+  }
+
+  #registerOffset(address: number): number | undefined {
+    const base = this.#registerBase;
+    if (base === undefined || address < base || address >= base + PHB_REGISTER_SPACE_BYTES) return undefined;
+    return address - base;
+  }
+
+  #inWindow(address: number): boolean {
+    if (address >= BUS_ADDRESS_SPACE) return false;
+    const bits = BigInt(address);
+    return this.#windows.some(({ base, mask }) => (bits & mask) === (base & mask));
+  }
+
+  // ---- SCOM -------------------------------------------------------------------------------------------------------
+
+  #scomPlace(address: number): { range: RangeName; register: number } | undefined {
+    for (const range of RANGE_NAMES) {
+      const { base, strideOfPhb, registers } = PBCQ_SCOM_RANGES[range];
+      const register = address - (base + strideOfPhb * this.#index);
+      if (register >= 0 && register < registers) return { range, register };
+    }
+    return undefined;
+  }
+
+  claimsScom(address: number): boolean {
+    return this.#scomPlace(address) !== undefined;
+  }
+
+  scomRead(address: number, ticket: number): void {
+    const place = this.#scomPlace(address);
+    if (place?.range === 'spci' && place.register === ASB_DATA) {
+      this.#client.registerLoad('asb', this.#asbOffset(), 8, ticket);
+      return;
+    }
+    const file = place && this[place.range];
+    const known = place && file?.has(place.register);
+    if (place && !known) this.#unknown(place, 'read');
+    this.#bus.complete(ticket, place && known && file ? file.read(place.register) : 0n);
+  }
+
+  scomWrite(address: number, value: bigint): void {
+    const place = this.#scomPlace(address);
+    if (!place) return;
+    if (place.range === 'spci' && place.register === ASB_DATA) {
+      this.#client.registerStore('asb', this.#asbOffset(), 8, value);
+      return;
+    }
+    const file = this[place.range];
+    if (file.has(place.register)) file.write(place.register, value);
+    else this.#unknown(place, 'write');
+  }
+
+  #asbOffset(): number {
+    return Number(this.spci.field('ASB_ADDRESS', 'OFFSET'));
+  }
+
+  #unknown(place: { range: RangeName; register: number }, direction: 'read' | 'write'): void {
+    const window = RANGE_NAMES.indexOf(place.range) + 1;
+    this.#trace.emit(UNKNOWN_REGISTER, this.#source, window, place.register, direction === 'write' ? 1 : 0, 8);
+  }
+
+  // ---- fence and reset --------------------------------------------------------------------------------------------
+
+  /** NFIR bit 16 is the fence, and firmware's only test for it. */
+  get isFenced(): boolean {
+    return (this.nest.get('NFIR') & AIB_FENCE) !== 0n;
+  }
+
+  /** An error behind the queue fences the AIB. */
+  fence(cause: number): void {
+    if (this.isFenced) return;
+    this.#nestFir.report(AIB_FENCE);
+    this.#fenceTook(cause);
+  }
+
+  #fenceTook(cause: number): void {
+    this.#fenceDriven = true;
+    this.#trace.emit(FENCED, this.#source, cause);
+    this.#client.fenced();
+  }
+
+  #nestErrorsWritten(old: bigint): void {
+    this.#nestFir.firChanged(old);
+    if ((old & AIB_FENCE) !== 0n) {
+      this.#reassertFence();
+      return;
+    }
+    if (this.isFenced) this.#fenceTook(BY_SOFTWARE);
+    else this.#forceFence();
+  }
+
+  /** A fence that is still driven comes back when cleared; only a reset of the ETU ends it (M). */
+  #reassertFence(): void {
+    if (this.#fenceDriven) this.nest.or('NFIR', AIB_FENCE);
+    else this.#forceFence();
+  }
+
+  #forceFence(): void {
+    if ((this.nest.get('NFIR') & FORCE_FENCE) !== 0n && !this.heldInReset) this.fence(BY_SOFTWARE);
+  }
+
+  /** A cleared bit leaves WOF too (M): firmware never writes the nest WOF and would find an old fence there for ever. */
+  #nestErrorsCleared(): void {
+    this.#reassertFence();
+    this.#nestFir.wof &= this.#nestFir.fir;
+  }
+
+  get heldInReset(): boolean {
+    return (this.pci.get('ETU_RESET') & ETU_RESET_HELD) !== 0n;
+  }
+
+  #etuResetWritten(old: bigint): void {
+    const wasHeld = (old & ETU_RESET_HELD) !== 0n;
+    if (wasHeld === this.heldInReset) return;
+    this.#fenceDriven = false;
+    this.#client.etuReset(this.heldInReset ? 'held' : 'released');
+  }
+
+  // ---- interrupts -------------------------------------------------------------------------------------------------
+
+  /** Global number of an ISN, or `undefined` while the queue does not route it. Source: qemu pnv_phb3_remap_irqs. */
+  globalInterrupt(isn: number): number | undefined {
+    const { nest } = this;
+    const enables = nest.get('BAR_ENABLE');
+    if (getField(enables, enableAt('IRSN_RX')) === 0n || getField(enables, enableAt('IRSN_TX')) === 0n)
+      return undefined;
+    const compare = Number(nest.field('IRSN_COMPARE', 'BASE'));
+    const mask = Number(nest.field('IRSN_MASK', 'MASK'));
+    const count = (~mask + 1) & 0x7ffff;
+    if ((compare & ~mask & 0x7ffff) !== 0 || isn >= count) return undefined;
+    return compare + isn;
+  }
+
+  /** As above, for an LSI: both ends must agree on the source id. */
+  globalLsi(isn: number): number | undefined {
+    const id = Number(this.nest.field('LSI_SOURCE_ID', 'LSI_SOURCE_ID'));
+    if (id !== this.#client.lsiSourceId() || Math.floor(isn / LSI_COUNT) !== id) return undefined;
+    return this.globalInterrupt(isn);
+  }
+}
+
+/** Bits of a 64-bit register that a 50-bit address occupies; for the service firmware that programs BARs. */
+export function barValue(address: number): bigint {
+  return (BigInt(address) << BAR_SHIFT) & ALL_ONES;
+}
+
+/** The mask register of a window of this size, a power of two. */
+export function barMask(sizeBytes: number): bigint {
+  const address = fieldMask(PBCQ_NEST_REGISTERS.field('MMIO_MASK0', 'ADDRESS').at);
+  return ~(BigInt(sizeBytes - 1) << BAR_SHIFT) & address;
+}

@@ -1,0 +1,309 @@
+/**
+ * One PHB3 with its power bus queue: puts the blocks together and carries fence and reset to each of them.
+ * Facts: ioda2-phb3 1.1, 7.8, 7.11.1. The way of an access or a packet is in docs/architecture.md, "Three journeys".
+ */
+import type { AccessSize } from '../hw/host-port.js';
+import type { InterruptController } from '../hw/interrupts.js';
+import { RegisterFile } from '../hw/register-file.js';
+import type { BusTarget, ScomTarget, SystemBus } from '../hw/system-bus.js';
+import { TableStore } from '../hw/table.js';
+import type { Link } from '../pcie/link.js';
+import { RootPort } from '../pcie/root-port.js';
+import { allOnes } from './byte-order.js';
+import { ConfigCycles } from './config-cycle.js';
+import { DmaTranslation } from './dma-translation.js';
+import { ErrorPipeline } from './error-pipeline.js';
+import { InboundPath } from './inbound.js';
+import { IodaAccess, type IodaTable } from './ioda-access.js';
+import { LinkControl } from './link-control.js';
+import { LsiUnit } from './lsi.js';
+import { MsiUnit } from './msi.js';
+import { OutboundPath } from './outbound.js';
+import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from './outbound-requests.js';
+import { OutboundWindows } from './outbound-windows.js';
+import { type InjectionPersistence, PaprInjection } from './papr-injection.js';
+import { Pbcq } from './pbcq.js';
+import { PeState } from './pe-state.js';
+import { wireRegisters } from './register-hooks.js';
+import { RegisterPage } from './register-page.js';
+import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
+import { RidToPe } from './rid-to-pe.js';
+import { rootComplexLayout } from './root-complex.js';
+import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName } from './tables.js';
+import { ETU_RESET, PE_FREEZE } from './trace.js';
+import { PORT_EVENT, UtlCore } from './utl.js';
+
+export interface Phb3Options {
+  readonly bus: SystemBus;
+  readonly interrupts: InterruptController;
+  readonly link: Link;
+  /** Number of the PHB on its chip. */
+  readonly index: number;
+  readonly maxWidth?: 8 | 16;
+  readonly injectionPersistence?: InjectionPersistence;
+}
+
+export class Phb3 implements BusTarget, ScomTarget {
+  readonly name: string;
+  readonly registers = new RegisterFile<PhbRegisterName>(PHB_REGISTERS);
+  readonly rootPort: RootPort;
+  readonly link: Link;
+  readonly pbcq: Pbcq;
+  readonly peState: PeState;
+
+  readonly #options: Phb3Options;
+  readonly #source: number;
+  readonly #ioda: IodaAccess;
+  readonly #windows = new OutboundWindows();
+  readonly #ridToPe: RidToPe;
+  readonly #translation: DmaTranslation;
+  readonly #lsi: LsiUnit;
+  readonly #msi: MsiUnit;
+  readonly #errors: ErrorPipeline;
+  readonly #linkControl: LinkControl;
+  readonly #requests: OutboundRequests;
+  readonly #config: ConfigCycles;
+  readonly #outbound: OutboundPath;
+  readonly #page: RegisterPage;
+  readonly #tvt: TableStore;
+  readonly #mrt = new TableStore(IODA_TABLES.MRT);
+  /** Global number under which each LSI is presented. */
+  readonly #presentedLsis = new Map<number, number>();
+
+  constructor(options: Phb3Options) {
+    const { bus, link, index } = options;
+    const { sim, memory } = bus;
+    this.#options = options;
+    this.name = `PHB${index}`;
+    this.link = link;
+    this.#source = sim.trace.source(this.name);
+    const source = this.#source;
+    const { trace } = sim;
+    const { name, registers } = this;
+
+    this.rootPort = new RootPort(
+      sim,
+      `${name} root port`,
+      link,
+      rootComplexLayout({ maxSpeed: 3, maxWidth: options.maxWidth ?? 16 }),
+    );
+    this.peState = new PeState(memory);
+    this.peState.onChange((pe, half, frozen) =>
+      trace.emit(PE_FREEZE, source, pe, half === 'mmio' ? 0 : 1, frozen ? 1 : 0),
+    );
+    this.#ridToPe = new RidToPe(memory);
+    this.#translation = new DmaTranslation({ memory, ridToPe: this.#ridToPe, peStopped: this.peState.dmaStopped });
+    this.#tvt = new TableStore(IODA_TABLES.TVT, {
+      onWrite: (entry, hi, lo) => this.#translation.setTve(entry, hi, lo),
+    });
+    this.#lsi = new LsiUnit({ present: (isn, vector, asserted) => this.#presentLsi(isn, vector, asserted) });
+    this.#msi = new MsiUnit({ sim, name, memory }, (isn, server, priority) =>
+      this.#presentMsi(isn, server, priority),
+    );
+
+    this.pbcq = new Pbcq({ bus, index, trace, source }, this.#pbcqClient());
+    this.#errors = new ErrorPipeline({
+      ...{ registers, memory, trace, source, peState: this.peState, lsi: this.#lsi },
+      fence: (cause) => this.pbcq.fence(cause),
+    });
+    const utl = new UtlCore(registers, () => this.#errors.raise({ event: 'utl-error' }));
+    this.#linkControl = new LinkControl(
+      { sim, name, registers, link },
+      { linkDown: () => utl.latch(PORT_EVENT.LINK_DOWN), coreReset: () => this.rootPort.reset('fundamental') },
+    );
+    const injection = new PaprInjection(registers, options.injectionPersistence ?? 'one-shot');
+    this.#requests = new OutboundRequests(
+      { sim, name, rootPort: this.rootPort },
+      { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
+    );
+    const common = { rootPort: this.rootPort, requests: this.#requests, errors: this.#errors, injection };
+    this.#config = new ConfigCycles({ ...common, registers, utl, linkControl: this.#linkControl });
+    this.#outbound = new OutboundPath({
+      ...{ ...common, bus, utl, trace, source, windows: this.#windows },
+      ...{ peState: this.peState, linkControl: this.#linkControl },
+    });
+    new InboundPath({
+      ...{ ...common, sim, name, source, memory, lsi: this.#lsi, msi: this.#msi },
+      ...{ translation: this.#translation, ridToPe: this.#ridToPe },
+      closed: () => (this.pbcq.heldInReset ? 'held-in-reset' : this.pbcq.isFenced ? 'fenced' : undefined),
+    });
+    this.#page = new RegisterPage({
+      ...{ registers, config: this.#config, errors: this.#errors, trace, source },
+      complete: (ticket, value) => bus.complete(ticket, value),
+      fenced: () => this.pbcq.isFenced,
+      heldInReset: () => this.pbcq.heldInReset,
+      inCoreReset: () => this.#linkControl.inCoreReset,
+    });
+    this.#ioda = this.#iodaTables();
+    wireRegisters({
+      ...{ registers, ioda: this.#ioda, lsi: this.#lsi, msi: this.#msi, windows: this.#windows, errors: this.#errors },
+      ...{ ridToPe: this.#ridToPe, translation: this.#translation, peState: this.peState },
+    });
+    bus.attach(this);
+  }
+
+  // ---- doors ------------------------------------------------------------------------------------------------------
+
+  claims(address: number): boolean {
+    return this.pbcq.claims(address);
+  }
+
+  load(address: number, size: AccessSize, ticket: number): void {
+    this.pbcq.load(address, size, ticket);
+  }
+
+  store(address: number, size: AccessSize, value: bigint): void {
+    this.pbcq.store(address, size, value);
+  }
+
+  claimsScom(address: number): boolean {
+    return this.pbcq.claimsScom(address);
+  }
+
+  scomRead(address: number, ticket: number): void {
+    this.pbcq.scomRead(address, ticket);
+  }
+
+  scomWrite(address: number, value: bigint): void {
+    this.pbcq.scomWrite(address, value);
+  }
+
+  /** A table entry without side effects, for tools. */
+  peekTable(table: IodaTableName, index: number): bigint {
+    return this.#ioda.table(table)?.read(index) ?? 0n;
+  }
+
+  #pbcqClient(): ConstructorParameters<typeof Pbcq>[1] {
+    return {
+      registerLoad: (path, offset, size, ticket) => this.#page.read(path, offset, size, ticket),
+      registerStore: (path, offset, size, value) => this.#page.write(path, offset, size, value),
+      windowLoad: (address, size, ticket) => this.#windowLoad(address, size, ticket),
+      windowStore: (address, size, value) => this.#windowStore(address, size, value),
+      fenced: () => this.#fenced(),
+      etuReset: (state) => this.#etuReset(state),
+      capiMode: (state) => this.#translation.setCapiMode(state),
+      routingChanged: () => {
+        this.#lsi.withdraw();
+        this.#lsi.refresh();
+      },
+      lsiSourceId: () => this.#lsi.sourceId,
+    };
+  }
+
+  get #isolated(): boolean {
+    return this.pbcq.isFenced || this.pbcq.heldInReset;
+  }
+
+  #windowLoad(address: number, size: AccessSize, ticket: number): void {
+    if (this.#isolated) this.#options.bus.complete(ticket, allOnes(size));
+    else this.#outbound.load(address, size, ticket);
+  }
+
+  #windowStore(address: number, size: AccessSize, value: bigint): void {
+    if (!this.#isolated) this.#outbound.store(address, size, value);
+  }
+
+  #requestEnded(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): void {
+    const owner = request.operation === 'load' ? this.#outbound : this.#config;
+    const value = owner.ended(request, outcome, data);
+    if (request.ticket === undefined) return;
+    if (request.operation === 'load') this.#options.bus.complete(request.ticket, value);
+    else this.#page.configEnded(request.ticket, value);
+  }
+
+  // ---- tables behind IODA_ADDR ------------------------------------------------------------------------------------
+
+  #iodaTables(): IodaAccess {
+    const ioda = new IodaAccess(() => this.#errors.raise({ event: 'register-address' }));
+    for (const name of IODA_TABLE_NAMES) ioda.attach(name, this.#tableOf(name));
+    return ioda;
+  }
+
+  /** Tables that no block owns keep what software writes, as far as their declaration lets it. */
+  #tableOf(name: IodaTableName): IodaTable {
+    switch (name) {
+      case 'LXIVT':
+        return this.#lsi.lxivt;
+      case 'RBA':
+        return this.#msi.rba;
+      case 'PESTA':
+        return this.peState.pesta;
+      case 'PESTB':
+        return this.peState.pestb;
+      case 'PEEV':
+        return this.peState.peev;
+      case 'TVT':
+        return this.#tvt;
+      case 'M64BT':
+        return this.#windows.m64bt;
+      case 'M32DT':
+        return this.#windows.m32dt;
+      case 'MRT':
+        return this.#mrt;
+      default:
+        return new TableStore(IODA_TABLES[name]);
+    }
+  }
+
+  // ---- interrupts -------------------------------------------------------------------------------------------------
+
+  #presentLsi(isn: number, vector: { server: number; priority: number }, asserted: boolean): void {
+    const { interrupts } = this.#options;
+    if (!asserted) {
+      const irq = this.#presentedLsis.get(isn);
+      if (irq !== undefined) interrupts.setLevel(irq, vector.server, vector.priority, false);
+      this.#presentedLsis.delete(isn);
+      return;
+    }
+    const irq = this.#isolated ? undefined : this.pbcq.globalLsi(isn);
+    if (irq === undefined) return;
+    this.#presentedLsis.set(isn, irq);
+    interrupts.setLevel(irq, vector.server, vector.priority, true);
+  }
+
+  #presentMsi(isn: number, server: number, priority: number): boolean {
+    const irq = this.#isolated ? undefined : this.pbcq.globalInterrupt(isn);
+    // Where interrupts are not routed nothing bounces them: they are gone.
+    return irq === undefined || this.#options.interrupts.present(irq, server, priority);
+  }
+
+  // ---- fence and reset --------------------------------------------------------------------------------------------
+
+  /** Whatever is outstanding ends with all ones; the chip's own interrupts no longer get out (M). PEs keep their state. */
+  #fenced(): void {
+    this.#abandonRequests();
+    this.#lsi.withdraw();
+  }
+
+  #abandonRequests(): void {
+    for (const request of this.#requests.abandonAll()) {
+      if (request.ticket === undefined) continue;
+      const ones = allOnes(request.sizeBytes);
+      if (request.operation === 'load') this.#options.bus.complete(request.ticket, ones);
+      else this.#page.configEnded(request.ticket, ones);
+    }
+  }
+
+  /** Registers, on-chip tables, traps, LEM, root complex and link start anew; the queue and system memory keep theirs. */
+  #etuReset(state: 'held' | 'released'): void {
+    this.#options.bus.sim.trace.emit(ETU_RESET, this.#source, state === 'held' ? 1 : 0);
+    if (state === 'released') return;
+    this.#abandonRequests();
+    this.registers.resetAll();
+    this.#ioda.select(0n);
+    this.#ridToPe.setBase(undefined);
+    this.#ridToPe.invalidateAll();
+    this.#translation.invalidateTceAll();
+    this.#translation.msi32 = 'off';
+    this.#translation.msi64 = 'off';
+    this.#translation.setLowBypass('refused');
+    this.#tvt.resetAll();
+    this.#mrt.resetAll();
+    this.#windows.reset();
+    this.peState.reset();
+    this.#msi.reset();
+    this.#lsi.reset();
+    this.#errors.reset();
+    this.#linkControl.reset();
+  }
+}

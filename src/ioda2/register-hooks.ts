@@ -1,0 +1,146 @@
+/**
+ * Which block each register of set A and B drives: the wiring between software's accesses and the blocks that own the behaviour.
+ * Facts: ioda2-phb3 3.2.1, 3.2.4. Error, link and UTL registers attach in their own blocks.
+ */
+import { fieldMask, getField, hiOf, loOf } from '../hw/bits.js';
+import type { RegisterFile } from '../hw/register-file.js';
+import type { DmaTranslation } from './dma-translation.js';
+import type { ErrorPipeline } from './error-pipeline.js';
+import type { IodaAccess } from './ioda-access.js';
+import type { LsiUnit } from './lsi.js';
+import type { MsiUnit } from './msi.js';
+import type { OutboundWindows } from './outbound-windows.js';
+import type { PeState } from './pe-state.js';
+import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
+import type { RidToPe } from './rid-to-pe.js';
+
+export interface WiredBlocks {
+  readonly registers: RegisterFile<PhbRegisterName>;
+  readonly ioda: IodaAccess;
+  readonly lsi: LsiUnit;
+  readonly msi: MsiUnit;
+  readonly windows: OutboundWindows;
+  readonly ridToPe: RidToPe;
+  readonly translation: DmaTranslation;
+  readonly peState: PeState;
+  readonly errors: ErrorPipeline;
+}
+
+const fieldAt = (register: PhbRegisterName, field: string) => PHB_REGISTERS.field(register, field).at;
+
+/** TCE_KILL holds DMA address bits 60:12 in place, so the field is the address but for its low 12 bits. */
+const TCE_KILL_ADDRESS = fieldMask(fieldAt('PHB_TCE_KILL', 'ADDRESS'));
+
+export function wireRegisters(blocks: WiredBlocks): void {
+  wireTableBars(blocks);
+  wireWindows(blocks);
+  wireInvalidations(blocks);
+  wireIodaAccess(blocks);
+  wireInterrupts(blocks);
+  wireConfiguration(blocks);
+}
+
+function wireTableBars({ registers, ridToPe, errors, peState, msi }: WiredBlocks): void {
+  const base = (name: 'PHB_RTT_BAR' | 'PHB_PELTV_BAR' | 'PHB_PEST_BAR' | 'PHB_IVT_BAR'): number | undefined => {
+    if (registers.field(name, 'ENABLE') === 0n) return undefined;
+    return Number(registers.get(name) & fieldMask(fieldAt(name, 'BASE')));
+  };
+  registers.attach('PHB_RTT_BAR', { onWrite: () => ridToPe.setBase(base('PHB_RTT_BAR')) });
+  registers.attach('PHB_PELTV_BAR', { onWrite: () => errors.setPeltvBase(base('PHB_PELTV_BAR')) });
+  registers.attach('PHB_PEST_BAR', { onWrite: () => peState.setPestBase(base('PHB_PEST_BAR')) });
+  registers.attach('PHB_IVT_BAR', {
+    onWrite: () => msi.setTable(base('PHB_IVT_BAR'), Number(registers.field('PHB_IVT_BAR', 'LENGTH'))),
+  });
+}
+
+function wireWindows({ registers, windows }: WiredBlocks): void {
+  const m32 = {
+    onWrite: () =>
+      windows.setM32(
+        registers.get('PHB_M32_BASE_ADDR'),
+        registers.get('PHB_M32_BASE_MASK'),
+        registers.get('PHB_M32_START_ADDR'),
+      ),
+  };
+  registers.attach('PHB_M32_BASE_ADDR', m32);
+  registers.attach('PHB_M32_BASE_MASK', m32);
+  registers.attach('PHB_M32_START_ADDR', m32);
+  registers.attach('PHB_M64_UPPER_BITS', {
+    onWrite: () => windows.setM64UpperBits(registers.get('PHB_M64_UPPER_BITS')),
+  });
+}
+
+function wireInvalidations({ registers, ridToPe, translation }: WiredBlocks): void {
+  registers.attach('PHB_RTC_INVALIDATE', {
+    onWrite: (value) => {
+      if (getField(value, fieldAt('PHB_RTC_INVALIDATE', 'ALL')) === 1n) ridToPe.invalidateAll();
+      else ridToPe.invalidate(Number(getField(value, fieldAt('PHB_RTC_INVALIDATE', 'RID'))));
+    },
+  });
+  registers.attach('PHB_TCE_KILL', {
+    onWrite: (value) => {
+      const asks = (field: string): boolean => getField(value, fieldAt('PHB_TCE_KILL', field)) === 1n;
+      const pe = Number(getField(value, fieldAt('PHB_TCE_KILL', 'PE')));
+      if (asks('ALL')) translation.invalidateTceAll();
+      if (asks('BY_PE')) translation.invalidateTceByPe(pe);
+      const page = value & TCE_KILL_ADDRESS;
+      if (asks('ONE_PAGE')) translation.invalidateTcePage(pe, hiOf(page), loOf(page));
+    },
+  });
+}
+
+function wireIodaAccess({ registers, ioda }: WiredBlocks): void {
+  registers.attach('PHB_IODA_ADDR', { onRead: () => ioda.address, onWrite: (value) => ioda.select(value) });
+  registers.attach('PHB_IODA_DATA0', { onRead: () => ioda.readData(), onWrite: (value) => ioda.writeData(value) });
+}
+
+function wireInterrupts({ registers, lsi, msi }: WiredBlocks): void {
+  registers.attach('PHB_LSI_SOURCE_ID', {
+    onWrite: () => lsi.setSourceId(Number(registers.field('PHB_LSI_SOURCE_ID', 'LSI_SOURCE_ID'))),
+  });
+  // Reading a lock takes it: 0 means that the reader has it now.
+  for (const name of ['PHB_FFI_LOCK', 'PHB_LOCK0', 'PHB_LOCK1'] as const) {
+    registers.attach(name, {
+      onRead: (stored) => {
+        registers.setField(name, 'LOCK', 1n);
+        return stored;
+      },
+    });
+  }
+  registers.attach('PHB_FFI_REQUEST', {
+    onWrite: (value) => {
+      if (getField(value, fieldAt('PHB_FFI_REQUEST', 'LOCK_CLEAR')) === 1n)
+        registers.setField('PHB_FFI_LOCK', 'LOCK', 0n);
+      msi.force(Number(getField(value, fieldAt('PHB_FFI_REQUEST', 'ISN'))));
+    },
+  });
+}
+
+function wireConfiguration({ registers, windows, translation, msi, errors }: WiredBlocks): void {
+  registers.attach('PHB_PHB3_CONFIG', {
+    onWrite: (value) => {
+      const on = (field: string): boolean => registers.field('PHB_PHB3_CONFIG', field) === 1n;
+      // Firmware writes this bit alone to drop what the TCE cache holds.
+      if (value === fieldMask(fieldAt('PHB_PHB3_CONFIG', 'TCE_64B'))) translation.invalidateTceAll();
+      windows.setM32Enable(on('M32') ? 'enabled' : 'disabled');
+      translation.msi32 = on('MSI_32') ? 'on' : 'off';
+      translation.msi64 = on('MSI_64') ? 'on' : 'off';
+    },
+  });
+  registers.attach('PHB_CONTROL', {
+    onWrite: () => {
+      msi.setStride(registers.field('PHB_CONTROL', 'IVE_128') === 1n ? 128 : 16);
+      translation.setLowBypass(registers.field('PHB_CONTROL', 'NON_TRANSLATE_32') === 1n ? 'allowed' : 'refused');
+    },
+  });
+  // All reads issued before have completed in the same instant (M).
+  registers.attach('PHB_DMARD_SYNC', {
+    onWrite: (value) => {
+      if (getField(value, fieldAt('PHB_DMARD_SYNC', 'START')) === 1n)
+        registers.setField('PHB_DMARD_SYNC', 'COMPLETE', 1n);
+    },
+  });
+  registers.attach('PHB_ERR_INJECT', {
+    onWrite: () => void errors.takeInjected(['PHB'], { pe: undefined, summary: 'both' }),
+  });
+}

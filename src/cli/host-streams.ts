@@ -1,0 +1,41 @@
+/** Where commands read and write; tests put their own in place. */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+export interface Streams {
+  readonly readFile: (path: string) => Uint8Array;
+  readonly writeFile: (path: string, data: Uint8Array) => void;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  /** A person is watching: progress may be drawn. */
+  readonly interactive: boolean;
+}
+
+const STANDARD_INPUT = 0;
+
+export const HOST_STREAMS: Streams = {
+  readFile: (path) => readFileSync(path === '-' ? STANDARD_INPUT : path),
+  writeFile: (path, data) => writeFileSync(path, data),
+  out: (text) => process.stdout.write(`${text}\n`),
+  err: (text) => process.stderr.write(`${text}\n`),
+  interactive: process.stderr.isTTY === true,
+};
+
+const READ_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file: check the path, or give - to read standard input',
+  EISDIR: 'is a directory: name one file',
+  EACCES: 'not readable by you: copy it or change its mode',
+};
+
+/** Input a person can mend: the message names the input, what is wrong and what to do. */
+export class UnreadableInputError extends Error {
+  override readonly name = 'UnreadableInputError';
+}
+
+export function readInput(name: string, streams: Streams): Uint8Array {
+  try {
+    return streams.readFile(name);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    throw new UnreadableInputError(`${name}: ${READ_FAILURES[code] ?? (error as Error).message}`);
+  }
+}

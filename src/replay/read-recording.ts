@@ -1,0 +1,35 @@
+/** Opens a recording in any form it comes in, gzipped or not, told apart by content. */
+import { gunzipSync } from 'node:zlib';
+import { parseFirmwareTrace } from './firmware-trace.js';
+import { parseRecorderLines } from './recorder-lines.js';
+import { type Recording, RecordingError } from './recording.js';
+import { FORMAT_LINE, parseRecordingText } from './recording-text.js';
+
+const FORMS =
+  'Known forms: phbsim-recording text, JSON lines of a recorder ({"meta"...}), JSON lines of a firmware trace ({"phase"...}); each may be gzipped.';
+
+export function readRecording(file: string, bytes: Uint8Array): Recording {
+  const text = decodeText(file, bytes);
+  const first = text.slice(0, 4096).trimStart();
+  if (first === '') throw new RecordingError(file, 1, 'the file is empty', FORMS);
+  if (first.startsWith(FORMAT_LINE)) return parseRecordingText(file, text);
+  if (first.startsWith('{"meta"')) return parseRecorderLines(file, text);
+  if (first.startsWith('{"phase"')) return parseFirmwareTrace(file, text);
+  throw new RecordingError(
+    file,
+    1,
+    `this is no recording: it begins with ${JSON.stringify(first.slice(0, 24))}`,
+    FORMS,
+  );
+}
+
+function decodeText(file: string, bytes: Uint8Array): string {
+  const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  try {
+    const plain = gzipped ? gunzipSync(bytes) : bytes;
+    return new TextDecoder('utf-8', { fatal: true }).decode(plain);
+  } catch (error) {
+    const problem = gzipped ? 'the gzip data is damaged' : 'the file is binary, not text';
+    throw new RecordingError(file, 1, `${problem} (${error instanceof Error ? error.message : String(error)})`, FORMS);
+  }
+}

@@ -1,11 +1,14 @@
 /** Where commands read and write; tests put their own in place. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-export interface Streams {
+export interface TextStreams {
   readonly readFile: (path: string) => Uint8Array;
-  readonly writeFile: (path: string, data: Uint8Array) => void;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+}
+
+export interface Streams extends TextStreams {
+  readonly writeFile: (path: string, data: Uint8Array) => void;
   /** A person is watching: progress may be drawn. */
   readonly interactive: boolean;
 }
@@ -31,11 +34,16 @@ export class UnreadableInputError extends Error {
   override readonly name = 'UnreadableInputError';
 }
 
-export function readInput(name: string, streams: Streams): Uint8Array {
+/** How messages and reports call an input. */
+export function shownName(name: string): string {
+  return name === '-' ? 'standard input' : name;
+}
+
+export function readInput(name: string, streams: TextStreams): Uint8Array {
   try {
     return streams.readFile(name);
   } catch (error) {
     const code = (error as { code?: string }).code ?? '';
-    throw new UnreadableInputError(`${name}: ${READ_FAILURES[code] ?? (error as Error).message}`);
+    throw new UnreadableInputError(`${shownName(name)}: ${READ_FAILURES[code] ?? (error as Error).message}`);
   }
 }

@@ -1,0 +1,76 @@
+/** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what the registers in it mean. */
+import { gunzipSync } from 'node:zlib';
+import { Command } from 'commander';
+import { dumpFromBytes, explainBinary } from '../diag/binary.js';
+import { explainLog, type LogExplanation } from '../diag/explain.js';
+import { toJson } from '../diag/json.js';
+import { formatReport } from '../diag/report.js';
+import { HOST_STREAMS, readInput, shownName, type TextStreams, UnreadableInputError } from './host-streams.js';
+
+export interface ExplainOptions {
+  readonly json?: boolean;
+}
+
+const LARGEST_UNPACKED = 512 * 1024 * 1024;
+
+function unpack(name: string, bytes: Uint8Array): Uint8Array {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return gunzipSync(bytes, { maxOutputLength: LARGEST_UNPACKED });
+  } catch (error) {
+    throw new UnreadableInputError(
+      `${name}: damaged or too large gzip file (${(error as Error).message}): unpack it first`,
+    );
+  }
+}
+
+/** Bytes to text. A log is text: a zero byte, or much that is no text, means it is something else. */
+function decodeText(name: string, bytes: Uint8Array): string {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(bytes);
+  const sample = bytes.subarray(0, 65_536);
+  const odd = sample.filter(
+    (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x1b,
+  ).length;
+  if (sample.includes(0) || odd * 20 > sample.length) {
+    throw new UnreadableInputError(
+      `${name}: binary data, neither a log nor a PHB3 or PHB4 diag-data buffer: give the text of dmesg, journalctl -k or /sys/firmware/opal/msglog`,
+    );
+  }
+  return new TextDecoder('utf-8').decode(bytes);
+}
+
+function explainInput(path: string, streams: TextStreams): LogExplanation {
+  const name = shownName(path);
+  const bytes = unpack(name, readInput(path, streams));
+  const dump = dumpFromBytes(bytes);
+  if (dump !== undefined) return explainBinary(dump);
+  const text = bytes.length === 0 ? '' : decodeText(name, bytes);
+  if (text.trim() === '') throw new UnreadableInputError(`${name}: empty: nothing to explain, capture the log again`);
+  return explainLog(text);
+}
+
+/** Runs the command and returns its exit status: 0 explained or clearly answered, 1 unreadable input. */
+export function runExplain(path: string, options: ExplainOptions, streams: TextStreams = HOST_STREAMS): number {
+  const shown = shownName(path);
+  try {
+    const explanation = explainInput(path, streams);
+    streams.out(options.json === true ? toJson(explanation, shown) : formatReport(explanation, shown));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof UnreadableInputError)) throw error;
+    streams.err(`phbsim explain: ${error.message}`);
+    return 1;
+  }
+}
+
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('find PHB3 and PHB4 register dumps in a kernel or firmware log and say what happened')
+    .argument('<file>', 'log file, gzipped or not, or raw diag-data; - reads standard input')
+    .option('--json', 'print the explanation as JSON')
+    .action((file: string, options: ExplainOptions) => {
+      process.exitCode = runExplain(file, options);
+    });
+}

@@ -1,0 +1,182 @@
+/**
+ * A root port: type 1 configuration space over a link. Which registers it has, and where, comes in as data from the
+ * chip. Facts: ioda2-phb3 6.1 steps 3 to 6, 6.2 step 8, 7.10.3, 7.10.5, 8.3.
+ */
+import type { Simulator } from '../sim/simulator.js';
+import {
+  type AerRegister,
+  type CorrectableError,
+  ROOT_ERROR_STATUS_FIELDS,
+  type RootAerRegister,
+  UNCORRECTABLE,
+  type UncorrectableError,
+} from './aer-capability.js';
+import { BridgeHeader } from './bridge-header.js';
+import { STATUS_FIELDS } from './config-header.js';
+import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
+import { ErrorReporter } from './error-reporter.js';
+import { InterruptWires } from './interrupt-wires.js';
+import type { Link } from './link.js';
+import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
+import { busOf, completion, type ErrorMessage, MessageCode, message, type Tlp, type TlpSink } from './tlp.js';
+
+export type RootPortRegister = PortRegister | AerRegister | RootAerRegister;
+/** A layout may declare more than these (power management, vendor registers). */
+export type RootPortLayout = ConfigLayout<RootPortRegister>;
+
+/** Where a configuration request from the processor goes; `none`: nobody answers. */
+export type RootPortRoute = 'self' | 'type0' | 'type1' | 'none';
+export type SendResult = 'sent' | 'link-down' | 'memory-disabled';
+
+/** An error the root port detected itself; `message` if it would report it. */
+export interface RootPortError {
+  readonly error: UncorrectableError | CorrectableError;
+  readonly message: ErrorMessage | undefined;
+}
+
+export class RootPort implements TlpSink {
+  readonly config: ConfigSpace<RootPortRegister>;
+  readonly header: BridgeHeader;
+  /** Packets from below that the port did not let through. */
+  rejectedPackets = 0;
+
+  private readonly reporter: ErrorReporter;
+  private inner: TlpSink | undefined;
+  private wasUp = false;
+  private readonly wires = new InterruptWires(1);
+  private readonly errorListeners: ((event: RootPortError) => void)[] = [];
+
+  constructor(
+    readonly sim: Simulator,
+    readonly name: string,
+    readonly link: Link,
+    layout: RootPortLayout,
+  ) {
+    this.config = new ConfigSpace(name, layout);
+    this.header = new BridgeHeader(this.config);
+    this.reporter = new ErrorReporter(this.config);
+    bindPortToLink(this.config, link);
+    link.up.attach(this);
+    link.onChange(() => this.linkChanged());
+    followRegisters(this.config, link);
+  }
+
+  /** The chip's side: takes requests, completions and messages from below. */
+  attach(inner: TlpSink): void {
+    this.inner = inner;
+  }
+
+  /** Own identifier: bus 0 as seen by the primary bus register, device 0, function 0. */
+  get rid(): number {
+    return this.config.get('PRIMARY_BUS') << 8;
+  }
+
+  get crsVisible(): boolean {
+    return this.config.has('RTCTL', 'CRS_VISIBILITY');
+  }
+
+  get dllActive(): boolean {
+    return this.link.isUp;
+  }
+
+  /** Facts: ioda2-phb3 6.1 steps 3 and 6. `target` is bus, device, function. */
+  routeConfig(target: number): RootPortRoute {
+    if (busOf(target) === this.config.get('PRIMARY_BUS')) return (target & 0xff) === 0 ? 'self' : 'none';
+    const route = this.header.routeConfig(target);
+    if (route !== 'type0') return route;
+    const ari = this.config.has('DEVCTL2', 'ARI_FORWARDING') ? 'on' : 'off';
+    return this.header.deviceAnswers(target, ari) ? 'type0' : 'none';
+  }
+
+  /** Sends a packet down. The chip has chosen the configuration type by routeConfig. */
+  send(tlp: Tlp): SendResult {
+    const memory = tlp.kind === 'MRd' || tlp.kind === 'MWr';
+    if (memory && !this.header.forwardsMemory) return 'memory-disabled';
+    return this.link.up.send(tlp) ? 'sent' : 'link-down';
+  }
+
+  receive(tlp: Tlp): void {
+    if ((tlp.kind === 'MRd' || tlp.kind === 'MWr') && !this.header.forwardsUpward) {
+      this.refuse(tlp);
+      return;
+    }
+    this.noteCompletion(tlp);
+    if (tlp.kind === 'Msg') {
+      this.wires.follow(0, tlp.messageCode!);
+      this.collectErrorMessage(tlp);
+    }
+    this.inner?.receive(tlp);
+  }
+
+  /** The port itself found an uncorrectable error: AER and device status, then the listeners. */
+  raiseUncorrectable(error: UncorrectableError, tlp?: Tlp): void {
+    this.notify({ error, message: this.reporter.uncorrectable(error, tlp) });
+  }
+
+  raiseCorrectable(error: CorrectableError): void {
+    this.notify({ error, message: this.reporter.correctable(error) });
+  }
+
+  onError(listener: (event: RootPortError) => void): void {
+    this.errorListeners.push(listener);
+  }
+
+  /** Reset of the whole port with its core; sticky bits go too on 'fundamental'. */
+  reset(kind: ResetKind): void {
+    this.config.reset(kind);
+    followRegisters(this.config, this.link);
+  }
+
+  private notify(event: RootPortError): void {
+    if (event.message !== undefined) this.collect(event.message, this.rid);
+    for (const listener of this.errorListeners) listener(event);
+  }
+
+  private refuse(tlp: Tlp): void {
+    this.rejectedPackets++;
+    if (tlp.kind === 'MRd') this.link.up.send(completion(tlp, this.rid, 'UR'));
+    this.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
+  }
+
+  /** Facts: ioda2-phb3 8.3, secondary status: received master abort is seen after a failed configuration request. */
+  private noteCompletion(tlp: Tlp): void {
+    if (tlp.kind !== 'Cpl') return;
+    if (tlp.status === 'UR') this.config.or('SECONDARY_STATUS', STATUS_FIELDS.RECEIVED_MASTER_ABORT);
+    if (tlp.status === 'CA') this.config.or('SECONDARY_STATUS', STATUS_FIELDS.RECEIVED_TARGET_ABORT);
+  }
+
+  private collectErrorMessage(tlp: Tlp): void {
+    if (tlp.messageCode === MessageCode.ERR_COR) this.collect('ERR_COR', tlp.requesterId);
+    if (tlp.messageCode === MessageCode.ERR_NONFATAL) this.collect('ERR_NONFATAL', tlp.requesterId);
+    if (tlp.messageCode === MessageCode.ERR_FATAL) this.collect('ERR_FATAL', tlp.requesterId);
+    if (tlp.messageCode === MessageCode.ERR_NONFATAL || tlp.messageCode === MessageCode.ERR_FATAL) {
+      this.config.or('SECONDARY_STATUS', STATUS_FIELDS.SENT_SERR);
+    }
+  }
+
+  /** Root error status and source: the first message of each kind names its sender, a second sets "multiple". */
+  private collect(kind: ErrorMessage, from: number): void {
+    const status = this.config.get('ROOT_ERROR_STATUS');
+    const F = ROOT_ERROR_STATUS_FIELDS;
+    if (kind === 'ERR_COR') {
+      if ((status & F.CORRECTABLE) === 0) this.config.setField('ERROR_SOURCE', 'CORRECTABLE', from);
+      this.config.or('ROOT_ERROR_STATUS', (status & F.CORRECTABLE) === 0 ? F.CORRECTABLE : F.MULTIPLE_CORRECTABLE);
+      return;
+    }
+    const first = (status & F.UNCORRECTABLE) === 0;
+    if (first) this.config.setField('ERROR_SOURCE', 'UNCORRECTABLE', from);
+    const severity = kind === 'ERR_FATAL' ? F.FATAL | (first ? F.FIRST_FATAL : 0) : F.NONFATAL;
+    this.config.or('ROOT_ERROR_STATUS', severity | (first ? F.UNCORRECTABLE : F.MULTIPLE_UNCORRECTABLE));
+  }
+
+  /** Facts: ioda2-phb3 7.10.3 step 1: surprise down is set, if unmasked, whatever took the link down. */
+  private linkChanged(): void {
+    const fell = this.wasUp && !this.link.isUp;
+    this.wasUp = this.link.isUp;
+    if (!fell) return;
+    // A device behind a dead link cannot take its interrupt back, so the port does (6.1 of the specification).
+    for (const code of this.wires.drop(0)) this.inner?.receive(message(this.rid, code));
+    const masked = (this.config.get('UE_MASK') & UNCORRECTABLE.SURPRISE_DOWN) !== 0;
+    if (!masked) this.raiseUncorrectable('SURPRISE_DOWN');
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * A downstream port of a switch: type 1 configuration space and its own link. Source: PCI Express base specification
+ * 7.5.3 and 7.8; facts: ioda2-phb3 7.11.5 (firmware's hot reset of a switch port).
+ */
+import type { Simulator } from '../sim/simulator.js';
+import { type AerRegister, aerCapability, type UncorrectableError } from './aer-capability.js';
+import { BridgeHeader } from './bridge-header.js';
+import { type PciExpressOption, type PciExpressSpec, pciExpressCapability } from './capabilities.js';
+import { bridgeHeader } from './config-header.js';
+import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
+import { ErrorReporter } from './error-reporter.js';
+import { Link } from './link.js';
+import type { LinkProfile, LinkSpeed, LinkWidth } from './link-profile.js';
+import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
+import { bdf, type ErrorMessage, type Tlp, type TlpSink } from './tlp.js';
+
+export type SwitchRegister = PortRegister | AerRegister;
+
+/** What distinguishes one switch from another. */
+export interface SwitchPortSpec {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly maxSpeed: LinkSpeed;
+  readonly maxWidth: LinkWidth;
+  readonly options: readonly PciExpressOption[];
+}
+
+const PCIE_AT = 0x68;
+const AER_AT = 0x100;
+const BRIDGE_CLASS = 0x06_0400;
+
+export function switchLayout(spec: SwitchPortSpec, port: 'upstream' | 'downstream'): ConfigLayout<SwitchRegister> {
+  const pcie: PciExpressSpec = {
+    at: PCIE_AT,
+    next: 0,
+    port,
+    maxSpeed: spec.maxSpeed,
+    maxWidth: spec.maxWidth,
+    maxPayloadBytes: 512,
+    options: spec.options,
+  };
+  const identity = { vendorId: spec.vendorId, deviceId: spec.deviceId, classCode: BRIDGE_CLASS };
+  return {
+    ...bridgeHeader({ ...identity, capabilityPointer: PCIE_AT }),
+    ...pciExpressCapability(pcie),
+    ...aerCapability({ at: AER_AT, next: 0 }),
+  };
+}
+
+/** What a port hands to its switch. */
+export interface SwitchCore {
+  readonly internalBus: number;
+  fromBelow(port: SwitchPort, tlp: Tlp): void;
+  linkFell(port: SwitchPort): void;
+  report(requesterId: number, message: ErrorMessage | undefined): void;
+}
+
+export class SwitchPort implements TlpSink {
+  readonly config: ConfigSpace<SwitchRegister>;
+  readonly header: BridgeHeader;
+  readonly link: Link;
+  private readonly reporter: ErrorReporter;
+  private wasUp = false;
+  private planned = false;
+
+  constructor(
+    sim: Simulator,
+    readonly name: string,
+    /** Device number on the switch's internal bus. */
+    readonly device: number,
+    private readonly wiring: { core: SwitchCore; spec: SwitchPortSpec; profile: LinkProfile | undefined },
+  ) {
+    const { spec, profile } = wiring;
+    this.config = new ConfigSpace(name, switchLayout(spec, 'downstream'));
+    this.header = new BridgeHeader(this.config);
+    this.reporter = new ErrorReporter(this.config);
+    const { maxSpeed, maxWidth } = spec;
+    this.link = new Link(sim, `${name} link`, { maxSpeed, maxWidth, ...(profile === undefined ? {} : { profile }) });
+    bindPortToLink(this.config, this.link);
+    followRegisters(this.config, this.link);
+    this.link.up.attach(this);
+    this.link.onChange(() => this.linkChanged());
+  }
+
+  get rid(): number {
+    return bdf(this.wiring.core.internalBus, this.device, 0);
+  }
+  get ariForwarding(): 'on' | 'off' {
+    return this.config.has('DEVCTL2', 'ARI_FORWARDING') ? 'on' : 'off';
+  }
+
+  receive(tlp: Tlp): void {
+    this.wiring.core.fromBelow(this, tlp);
+  }
+
+  raiseUncorrectable(error: UncorrectableError, tlp?: Tlp): void {
+    this.wiring.core.report(this.rid, this.reporter.uncorrectable(error, tlp));
+  }
+
+  /** A request this port refuses with a completion: only advisory, the requester learns it. */
+  noteRefusal(tlp: Tlp): void {
+    this.wiring.core.report(this.rid, this.reporter.advisory('UNSUPPORTED_REQUEST', tlp));
+  }
+
+  /** A reset from above passes to the link below. */
+  resetBy(kind: ResetKind): void {
+    this.planned = true;
+    this.config.reset(kind);
+    followRegisters(this.config, this.link);
+    if (kind === 'fundamental') this.link.setPerst('asserted');
+    else this.link.setHotReset('asserted');
+  }
+
+  resetReleased(): void {
+    this.planned = false;
+    this.link.setHotReset('released');
+    this.link.setPerst('deasserted');
+  }
+
+  /** Surprise down is an error only if nobody above asked for it (PCI Express base specification 3.2.1). */
+  private linkChanged(): void {
+    const fell = this.wasUp && !this.link.isUp;
+    this.wasUp = this.link.isUp;
+    if (!fell) return;
+    this.wiring.core.linkFell(this);
+    const asked = this.planned || this.link.state === 'hot-reset' || this.link.state === 'disabled';
+    if (!asked && this.config.has('LNKCAP', 'SURPRISE_DOWN')) this.raiseUncorrectable('SURPRISE_DOWN');
+  }
+}

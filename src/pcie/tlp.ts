@@ -1,0 +1,303 @@
+/**
+ * Transaction-layer packets as plain records, their size on the wire, and the rules by which requests and
+ * completions are cut. Facts: pcie-timing "Bytes on the wire per packet"; PCI Express base specification 2.2, 2.3.1.1.
+ *
+ * Data bytes stand in PCI order: byte 0 belongs to the lowest address. A packet carries exactly the bytes that its
+ * byte enables would cover; the padding to whole doublewords is not counted on the wire, as in the reference curve.
+ */
+
+export const TLP_KINDS = ['MRd', 'MWr', 'CfgRd0', 'CfgWr0', 'CfgRd1', 'CfgWr1', 'Cpl', 'CplD', 'Msg'] as const;
+export type TlpKind = (typeof TLP_KINDS)[number];
+
+/** Successful, Unsupported Request, Configuration Request Retry, Completer Abort. */
+export type CompletionStatus = 'SC' | 'UR' | 'CRS' | 'CA';
+
+export interface Tlp {
+  readonly kind: TlpKind;
+  readonly requesterId: number;
+  readonly tag: number;
+  readonly addressHi: number;
+  readonly addressLo: number;
+  readonly lengthBytes: number;
+  readonly data?: Uint8Array;
+  /** Bus, device and function a configuration request is for. */
+  readonly targetId?: number;
+  /** Byte offset in the target's configuration space. */
+  readonly register?: number;
+  readonly completerId?: number;
+  readonly status?: CompletionStatus;
+  /** Bytes still to come for this request, this packet included. */
+  readonly byteCount?: number;
+  /** Low seven bits of the address of the first byte of a read completion. */
+  readonly lowerAddress?: number;
+  readonly messageCode?: number;
+  readonly poisoned?: boolean;
+  /** An end-to-end CRC follows the data. */
+  readonly digest?: boolean;
+}
+
+/** What takes packets: the far end of a link, a port's inner side, a chip. */
+export interface TlpSink {
+  receive(tlp: Tlp): void;
+}
+
+/** Message codes. Source: PCI Express base specification, tables 2-18 and 2-20. */
+export const MessageCode = {
+  ASSERT_INTA: 0x20,
+  ASSERT_INTB: 0x21,
+  ASSERT_INTC: 0x22,
+  ASSERT_INTD: 0x23,
+  DEASSERT_INTA: 0x24,
+  DEASSERT_INTB: 0x25,
+  DEASSERT_INTC: 0x26,
+  DEASSERT_INTD: 0x27,
+  ERR_COR: 0x30,
+  ERR_NONFATAL: 0x31,
+  ERR_FATAL: 0x33,
+} as const;
+export type ErrorMessage = 'ERR_COR' | 'ERR_NONFATAL' | 'ERR_FATAL';
+export type InterruptPin = 0 | 1 | 2 | 3;
+
+/** Bytes each part of a packet takes on the wire. Facts: pcie-timing. */
+export const WIRE = {
+  framingAndDataLink: 8,
+  header: 4,
+  memory32: 8,
+  memory64: 12,
+  completion: 8,
+  configuration: 8,
+  message: 16,
+  ecrc: 4,
+  dllp: 8,
+} as const;
+
+export const PAGE_4K = 4096;
+
+export function wireBytes(tlp: Tlp): number {
+  const payload = tlp.data?.length ?? 0;
+  return WIRE.framingAndDataLink + WIRE.header + routingBytes(tlp) + payload + (tlp.digest ? WIRE.ecrc : 0);
+}
+
+function routingBytes(tlp: Tlp): number {
+  switch (tlp.kind) {
+    case 'MRd':
+    case 'MWr':
+      return tlp.addressHi === 0 ? WIRE.memory32 : WIRE.memory64;
+    case 'CfgRd0':
+    case 'CfgWr0':
+    case 'CfgRd1':
+    case 'CfgWr1':
+      return WIRE.configuration;
+    case 'Cpl':
+    case 'CplD':
+      return WIRE.completion;
+    case 'Msg':
+      return WIRE.message;
+  }
+}
+
+/** A posted request gets no completion. */
+export function isPosted(tlp: Tlp): boolean {
+  return tlp.kind === 'MWr' || tlp.kind === 'Msg';
+}
+
+export function isCompletion(tlp: Tlp): boolean {
+  return tlp.kind === 'Cpl' || tlp.kind === 'CplD';
+}
+
+export function isConfiguration(tlp: Tlp): boolean {
+  return tlp.targetId !== undefined;
+}
+
+export function isConfigurationWrite(tlp: Tlp): boolean {
+  return tlp.kind === 'CfgWr0' || tlp.kind === 'CfgWr1';
+}
+
+/** Requester, completer or target identifier: bus 15:8, device 7:3, function 2:0. */
+export function bdf(bus: number, device: number, fn: number): number {
+  return ((bus & 0xff) << 8) | ((device & 0x1f) << 3) | (fn & 7);
+}
+export const busOf = (id: number): number => (id >>> 8) & 0xff;
+export const deviceOf = (id: number): number => (id >>> 3) & 0x1f;
+export const functionOf = (id: number): number => id & 7;
+
+export function formatBdf(id: number): string {
+  const hex = (value: number): string => value.toString(16).padStart(2, '0');
+  return `${hex(busOf(id))}:${hex(deviceOf(id))}.${functionOf(id)}`;
+}
+
+/** A 64-bit PCI address as two unsigned halves. */
+export interface Address {
+  readonly hi: number;
+  readonly lo: number;
+}
+export function addressOf(value: bigint): Address {
+  return { hi: Number((value >> 32n) & 0xffff_ffffn), lo: Number(value & 0xffff_ffffn) };
+}
+export function addressValue(hi: number, lo: number): bigint {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+}
+export function addressPlus(address: Address, bytes: number): Address {
+  const lo = address.lo + bytes;
+  const carry = Math.floor(lo / 0x1_0000_0000);
+  return { hi: (address.hi + carry) >>> 0, lo: lo >>> 0 };
+}
+
+/** Who asks, and under which tag the answer returns. */
+export interface Requester {
+  readonly requesterId: number;
+  readonly tag: number;
+}
+
+export function memoryRead(from: Requester, address: Address, lengthBytes: number): Tlp {
+  return {
+    kind: 'MRd',
+    requesterId: from.requesterId,
+    tag: from.tag,
+    addressHi: address.hi,
+    addressLo: address.lo,
+    lengthBytes,
+  };
+}
+
+export function memoryWrite(requesterId: number, address: Address, data: Uint8Array): Tlp {
+  return {
+    kind: 'MWr',
+    requesterId,
+    tag: 0,
+    addressHi: address.hi,
+    addressLo: address.lo,
+    lengthBytes: data.length,
+    data,
+  };
+}
+
+/** Which register of which function: `target` as bdf, byte offset, 1 to 4 bytes within one doubleword. */
+export interface ConfigTarget {
+  readonly target: number;
+  readonly register: number;
+  readonly type: 0 | 1;
+}
+
+export function configRead(from: Requester, to: ConfigTarget, lengthBytes: number): Tlp {
+  return {
+    kind: to.type === 0 ? 'CfgRd0' : 'CfgRd1',
+    requesterId: from.requesterId,
+    tag: from.tag,
+    addressHi: 0,
+    addressLo: 0,
+    lengthBytes,
+    targetId: to.target,
+    register: to.register,
+  };
+}
+
+export function configWrite(from: Requester, to: ConfigTarget, data: Uint8Array): Tlp {
+  return {
+    kind: to.type === 0 ? 'CfgWr0' : 'CfgWr1',
+    requesterId: from.requesterId,
+    tag: from.tag,
+    addressHi: 0,
+    addressLo: 0,
+    lengthBytes: data.length,
+    data,
+    targetId: to.target,
+    register: to.register,
+  };
+}
+
+/** The same configuration request, converted by the bridge whose secondary bus it has reached. */
+export function asType0(tlp: Tlp): Tlp {
+  return { ...tlp, kind: isConfigurationWrite(tlp) ? 'CfgWr0' : 'CfgRd0' };
+}
+
+export function message(requesterId: number, messageCode: number): Tlp {
+  return { kind: 'Msg', requesterId, tag: 0, addressHi: 0, addressLo: 0, lengthBytes: 0, messageCode };
+}
+
+export function errorMessage(requesterId: number, kind: ErrorMessage): Tlp {
+  return message(requesterId, MessageCode[kind]);
+}
+
+/** A completion without data: of a configuration write, or with a failing status. */
+export function completion(request: Tlp, completerId: number, status: CompletionStatus): Tlp {
+  return {
+    kind: 'Cpl',
+    requesterId: request.requesterId,
+    tag: request.tag,
+    addressHi: 0,
+    addressLo: 0,
+    lengthBytes: 0,
+    completerId,
+    status,
+    byteCount: request.kind === 'MRd' ? request.lengthBytes : 4,
+    lowerAddress: 0,
+  };
+}
+
+/** A single completion that carries all the data of a configuration read or of a short memory read. */
+export function completionWithData(request: Tlp, completerId: number, data: Uint8Array): Tlp {
+  return {
+    ...completion(request, completerId, 'SC'),
+    kind: 'CplD',
+    lengthBytes: data.length,
+    data,
+    byteCount: data.length,
+    lowerAddress: request.kind === 'MRd' ? request.addressLo & 0x7f : 0,
+  };
+}
+
+/** How a completer may cut its answer: by Max_Payload_Size, at multiples of the Read Completion Boundary. */
+export interface CompletionCut {
+  readonly maxPayloadBytes: number;
+  readonly boundaryBytes: 64 | 128;
+}
+
+/**
+ * The completions of one memory read, in order. Each but the last ends on a read completion boundary
+ * (PCI Express base specification 2.3.1.1).
+ */
+export function splitCompletions(request: Tlp, completerId: number, data: Uint8Array, cut: CompletionCut): Tlp[] {
+  const out: Tlp[] = [];
+  let done = 0;
+  while (done < data.length) {
+    const start = request.addressLo + done;
+    const limit = start + cut.maxPayloadBytes;
+    const aligned = limit - (limit % cut.boundaryBytes);
+    const room = (aligned > start ? aligned : limit) - start;
+    const take = Math.min(data.length - done, room);
+    out.push({
+      ...completion(request, completerId, 'SC'),
+      kind: 'CplD',
+      lengthBytes: take,
+      data: data.subarray(done, done + take),
+      byteCount: data.length - done,
+      lowerAddress: start & 0x7f,
+    });
+    done += take;
+  }
+  return out;
+}
+
+/** A piece of a transfer: `offset` bytes from its start, at `address`. */
+export interface Piece {
+  readonly address: Address;
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+/** Cuts a transfer into requests of at most `maxBytes` that never cross a 4 KiB boundary. */
+export function splitRequest(address: Address, lengthBytes: number, maxBytes: number): Piece[] {
+  const pieces: Piece[] = [];
+  let offset = 0;
+  while (offset < lengthBytes) {
+    const at = addressPlus(address, offset);
+    // Requests start on multiples of their largest size, so that a misaligned start costs one short packet only.
+    const toBoundary = maxBytes - (at.lo % maxBytes);
+    const toPage = PAGE_4K - (at.lo % PAGE_4K);
+    const take = Math.min(lengthBytes - offset, toBoundary, toPage);
+    pieces.push({ address: at, offset, lengthBytes: take });
+    offset += take;
+  }
+  return pieces;
+}

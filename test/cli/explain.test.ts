@@ -1,0 +1,185 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { explainCommand, runExplain } from '../../src/cli/explain.js';
+import { encodePhb3DiagData, formatPhb3DiagData } from '../../src/diag/phb3/layout.js';
+
+const LOGS = join(import.meta.dirname, '../diag/logs');
+const NVME = join(LOGS, '110-phb4-nvme-6.15rc2-event1-pe1fa-1fb.txt');
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'explain-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(name: string, options = {}): { status: number; out: string; err: string } {
+  const texts = { out: '', err: '' };
+  const readFile = (path: string) => readFileSync(path);
+  const status = runExplain(name, options, {
+    readFile,
+    out: (text) => (texts.out += text),
+    err: (text) => (texts.err += text),
+  });
+  return { status, ...texts };
+}
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('phbsim explain', () => {
+  it('puts the verdict before the registers, the registers before the PEs', () => {
+    const { status, out } = run(NVME);
+    expect(status).toBe(0);
+    const places = [
+      'A DMA read by the device in PE 1fa',
+      'First error  LEM[56]',
+      '* RXE_TCE[2]',
+      'FAULTED',
+      'noticed (same words as PE 1fa)',
+    ].map((text) => out.indexOf(text));
+    expect(places.every((place, i) => place > (places[i - 1] ?? 0))).toBe(true);
+    expect(out).toContain('PHB4 PHB#48 (PHB#30 in other messages): kernel dump, lines 40-50');
+  });
+
+  it('gives the same facts as JSON', () => {
+    const { out } = run(NVME, { json: true });
+    const { dumps, withoutDump } = JSON.parse(out) as { dumps: Record<string, unknown>[]; withoutDump: unknown };
+    expect(withoutDump).toBeNull();
+    expect(dumps[0]).toMatchObject({
+      chip: 'phb4',
+      phb: 48,
+      event: 'dma-unmapped',
+      faultedPe: 0x1fa,
+      reportedPe: 0x1fb,
+      dmaAddress: null,
+      firstErrorChain: ['LEM[56]', 'PHB_ERR[22]', 'RXE_TCE[2]'],
+      pes: [
+        {
+          first: 0x1fa,
+          role: 'faulted',
+          pestA: '8300b03800000000',
+          record: { type: 'DMA read response', lemBit: 56, address: null },
+        },
+        { first: 0x1fb, role: 'noticed', sameAs: 0x1fa },
+      ],
+    });
+  });
+
+  it('writes every kind of address of a record, as text and as JSON', () => {
+    const frozen = 1n << 63n;
+    const data = {
+      fields: { lemFir: 1n << 28n },
+      pestA: [0x8000802300000000n, 0x8480002300000000n, 0xa880002300000000n, 0x8100802300001234n],
+      pestB: [frozen | 0x203974c00000n, frozen | 0x3fe080000000n, frozen | 0x0e000010n, frozen],
+    };
+    const log = file('addresses.txt', formatPhb3DiagData(data, 3).join('\n'));
+    const { out } = run(log);
+    for (const text of [
+      'PCI address 0x0000203974c00000',
+      'MMIO address 0x00003fe080000000',
+      'config 0e:00.0 register 0x010',
+      'MSI data 0x1234',
+    ]) {
+      expect(out).toContain(text);
+    }
+    const { dumps } = JSON.parse(run(log, { json: true }).out) as {
+      dumps: { pes: { record: { address: unknown } }[] }[];
+    };
+    expect(dumps[0]!.pes.map((pe) => pe.record.address)).toEqual([
+      { kind: 'dma', address: '0000203974c00000' },
+      { kind: 'mmio', address: '00003fe080000000' },
+      { kind: 'config', function: '0e:00.0', register: 16 },
+      null,
+    ]);
+  });
+
+  it('counts the runs of PEs it does not show', () => {
+    const words = Array.from({ length: 100 }, (_, pe) => (1n << 63n) | BigInt(pe << 16));
+    const log = file(
+      'many.txt',
+      formatPhb3DiagData({ fields: { brdgCtl: 2n }, pestA: words, pestB: words }, 3).join('\n'),
+    );
+    expect(run(log).out).toContain('... and 76 more runs of PEs');
+  });
+
+  it('answers a log without a dump with status 0', () => {
+    const { status, out } = run(file('clean.txt', 'all is well\n'));
+    expect(status).toBe(0);
+    expect(out).toContain('No register dump in this log (1 line read), and no EEH message.');
+    expect(JSON.parse(run(file('clean.txt', 'fine\n'), { json: true }).out)).toMatchObject({
+      dumps: [],
+      withoutDump: { found: [] },
+    });
+  });
+
+  it.each([
+    ['missing.txt', undefined, 'no such file'],
+    ['.', undefined, 'is a directory'],
+    ['empty.txt', '', 'empty'],
+    ['blank.txt', ' \n\n', 'empty'],
+    ['binary.bin', new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 0, 1, 2]), 'binary data'],
+    ['noise.bin', Uint8Array.from({ length: 4096 }, (_, i) => (i % 31) + 1), 'binary data'],
+    ['bad.gz', new Uint8Array([0x1f, 0x8b, 8, 0, 1, 2, 3]), 'damaged'],
+  ])('refuses %s with status 1 and says why', (name, content, why) => {
+    const path = content === undefined ? join(folder, name) : file(name, content);
+    const { status, out, err } = run(path);
+    expect([status, out]).toEqual([1, '']);
+    expect(err).toContain('phbsim explain: ');
+    expect(err).toContain(why);
+  });
+
+  it('calls standard input by its name', () => {
+    const texts: string[] = [];
+    const streams = { readFile: () => new Uint8Array(), out: () => {}, err: (text: string) => texts.push(text) };
+    expect(runExplain('-', {}, streams)).toBe(1);
+    expect(texts).toEqual(['phbsim explain: standard input: empty: nothing to explain, capture the log again']);
+  });
+
+  it('reads gzip, UTF-16 and raw diag-data as well', () => {
+    const log = readFileSync(NVME);
+    expect(run(file('log.gz', gzipSync(log))).out).toContain('PE 1fa');
+    const wide = Buffer.from(`\ufeff${log.toString('utf8')}`, 'utf16le');
+    expect(run(file('wide.txt', wide)).out).toContain('PE 1fa');
+    expect(run(file('wide-be.txt', Buffer.from(wide).swap16())).out).toContain('PE 1fa');
+    const frozen = 1n << 63n;
+    const pestA = [0n, 0x8400b03a01000000n, 0x8400b03a01000000n, 5n];
+    const raw = encodePhb3DiagData({
+      fields: {
+        lemFir: 1n << 5n,
+        linkStatus: 0xa0830008n,
+        dma0ErrorStatus: 1n << 14n,
+        dma0FirstErrorStatus: 1n << 14n,
+      },
+      pestA,
+      pestB: [0n, frozen, frozen, 0n],
+    });
+    const { out } = run(file('diag.bin', raw));
+    expect(out).toContain('PHB3, number unknown: binary diag-data');
+    expect(out).toContain('hit a page that its IOMMU table does not map');
+    expect(out).toMatch(/001-002 .*FAULTED/);
+    expect(out).toMatch(/003 .*leftover, not frozen/);
+  });
+
+  it('is a command with one file and --json, and sets the exit status', () => {
+    const command = explainCommand();
+    expect(command.name()).toBe('explain');
+    expect(command.helpInformation()).toMatch(/<file>[\s\S]*--json/);
+    const before = process.exitCode;
+    const written: string[] = [];
+    const { write } = process.stderr;
+    process.stderr.write = ((text: string) => written.push(text) > 0) as typeof process.stderr.write;
+    try {
+      command.parse([join(folder, 'missing.txt')], { from: 'user' });
+      expect(process.exitCode).toBe(1);
+      expect(written.join('')).toContain('no such file');
+    } finally {
+      process.stderr.write = write;
+      process.exitCode = before;
+    }
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * What firmware remembers of one PHB3 between calls: addresses, table caches, the error it has seen, the state of its link.
+ * Source: skiboot include/phb3.h: struct phb3.
+ */
+import { getField } from '../hw/bits.js';
+import type { HostPort } from '../hw/host-port.js';
+import { PBCQ_NEST_REGISTERS } from '../ioda2/registers/pbcq.js';
+import type { Process } from '../sim/process.js';
+import type { PciDevice } from './pci-device.js';
+import type { Phb3Access } from './phb3-access.js';
+import type { PbcqUnit } from './phb3-probe.js';
+import { Phb3Tables, type TableAddresses } from './phb3-tables.js';
+
+/** The class firmware sorts an error into. `none`: pending, but nobody has looked yet. */
+export type Phb3ErrorClass = 'none' | 'dead' | 'fenced' | 'er' | 'inf';
+
+/** Why the last link-state change happened; `er` and `inf` come from the LEM, `dead` and `fenced` from there or the PBCQ. */
+export interface PendingError {
+  pending: boolean;
+  class: Phb3ErrorClass;
+  /** The most significant set bit that decided the class, -1 if none did. */
+  bit: number;
+}
+
+/** Offsets of the root port's capabilities, found once and remembered over complete resets. */
+export interface RootCapabilities {
+  readonly express: number;
+  readonly aer: number;
+}
+
+/** What the board's device tree says about one PHB. */
+export interface BoardFacts {
+  readonly maxLinkSpeed?: 1 | 2 | 3;
+  /** Presets of the lanes, four words. */
+  readonly laneEqualisation?: readonly [bigint, bigint, bigint, bigint];
+}
+
+/** What the firmware around it gives a PHB. */
+export interface Phb3Frame {
+  readonly id: number;
+  readonly board: BoardFacts;
+  readonly log: (line: string) => void;
+}
+
+const AIB_FENCE = PBCQ_NEST_REGISTERS.field('NFIR', 'AIB_FENCE').at;
+
+export class Phb3 {
+  readonly access: Phb3Access;
+  readonly tables: Phb3Tables;
+  /** Initialisation failed: only a complete reset is of any use. */
+  broken = false;
+  /** As fresh as the last `checkFence`; config accesses trust it. */
+  aibFenced = false;
+  /** Config accesses below the root port are refused while the link is known to be down. */
+  configBlocked = false;
+  /** The last planned link change, not the state of the hardware. */
+  hasLink = false;
+  /** The first assertion of PERST after power-on would only repeat what the chip does by itself. */
+  skipPerst = true;
+  revision = 0;
+  rootCapabilities: RootCapabilities | undefined;
+  readonly error: PendingError = { pending: false, class: 'none', bit: -1 };
+
+  /** Devices on bus 0: the root port, if the scan found it. */
+  devices: readonly PciDevice[] = [];
+  /** Largest payload every device takes, as the PCI Express code; unknown before the scan. */
+  maxPayload: number | undefined;
+  /** Stand-in for upper prefetchable window registers that this root port lacks, 12 bytes from 0x28. */
+  prefetchableCache: Uint8Array | undefined;
+  /** A switch on this PHB cannot stand end-to-end CRC. */
+  noEcrc = false;
+
+  constructor(
+    readonly port: HostPort,
+    readonly unit: PbcqUnit,
+    tableAddresses: TableAddresses,
+    private readonly frame: Phb3Frame,
+  ) {
+    this.access = unit.access;
+    this.tables = new Phb3Tables(port.memory, tableAddresses);
+  }
+
+  /** Number by which calls name it. */
+  get id(): number {
+    return this.frame.id;
+  }
+
+  get board(): BoardFacts {
+    return this.frame.board;
+  }
+
+  log(line: string): void {
+    this.frame.log(`PHB#${this.id.toString(16).padStart(4, '0')}: ${line}`);
+  }
+
+  get index(): number {
+    return this.unit.index;
+  }
+
+  /** First global interrupt number of this PHB. */
+  get irqBase(): number {
+    return this.unit.irqBase;
+  }
+
+  /** Asks the hardware, and remembers a fence for those who do not ask. Source: skiboot hw/phb3.c: phb3_fenced. */
+  *checkFence(): Process<boolean> {
+    const nfir = yield* this.access.readNest('NFIR');
+    if (getField(nfir, AIB_FENCE) === 1n) {
+      this.aibFenced = true;
+      return true;
+    }
+    return false;
+  }
+
+  setError(errorClass: Phb3ErrorClass, bit: number): void {
+    this.error.pending = true;
+    this.error.class = errorClass;
+    this.error.bit = bit;
+  }
+
+  clearError(): void {
+    this.error.pending = false;
+    this.error.class = 'none';
+    this.error.bit = -1;
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The scan of the buses below a PHB: finds functions, numbers buses, sets up what it finds.
+ * Source: skiboot core/pci.c: pci_scan_one, pci_scan_bus, pci_cleanup_bridge, pci_enable_bridge, pci_check_clear_freeze.
+ */
+
+import { SLTSTA_FIELDS } from '../pcie/capabilities.js';
+import { BRIDGE_CONTROL_FIELDS, COMMAND_FIELDS } from '../pcie/config-header.js';
+import { delay, type Process } from '../sim/process.js';
+import { seconds } from '../sim/time.js';
+import { configurePayload, initDevice } from './device-init.js';
+import { FreezeAction, FreezeState, OpalStatus } from './opal-api.js';
+import { findAer, findExpress, findPowerManagement } from './pci-capability.js';
+import { deviceTree, type PciDevice, type PciDeviceType, type SlotFacts, typeOfFlags } from './pci-device.js';
+import {
+  BRIDGE_CONTROL_MASTER_ABORT,
+  CONFIG,
+  DEVCAP_MAX_PAYLOAD,
+  EXPRESS,
+  HEADER_BRIDGE,
+  HEADER_LAYOUT,
+  HEADER_MULTIFUNCTION,
+  LNKCAP_DLL_ACTIVE,
+  SLOT_IMPLEMENTED,
+  SLTCAP_HOT_PLUG,
+  SLTCAP_POWER_CONTROL,
+  SLTCAP_SURPRISE,
+} from './pci-registers.js';
+import { awaitFunction, awaitLink, writeBusNumbers } from './pci-restore.js';
+import type { Phb3 } from './phb3.js';
+import { readConfig, updateConfig, writeConfig } from './phb3-config.js';
+import type { ConfigSize } from './phb3-config-cycle.js';
+import { freezeClear, freezeStatus } from './phb3-eeh.js';
+import { linkWidth } from './phb3-link.js';
+import { RESERVED_PE } from './phb3-tables.js';
+
+const MAX_BUS = 0xff;
+const DEVICES_PER_BUS = 32;
+const FUNCTIONS_PER_DEVICE = 8;
+/** Buses kept free below a bridge with nothing behind it, for a card that comes later. */
+const SPARE_BUSES = 4;
+const BRIDGE_RESET_NS = seconds(1);
+
+/** Fills `phb.devices`. */
+export function* scanPhb(phb: Phb3): Process<void> {
+  const hasLink = (yield* linkWidth(phb)) > 0;
+  phb.devices = yield* scanDevices(phb, 0, undefined);
+  for (const root of phb.devices) {
+    if (hasLink) yield* scanBelow(phb, root, 1, MAX_BUS);
+    else yield* leaveOpen(phb, root);
+  }
+  yield* choosePayload(phb);
+}
+
+/** Without a link nothing below is looked at: each probe would wait for its timeout. */
+function* leaveOpen(phb: Phb3, root: PciDevice): Process<void> {
+  root.secondaryBus = 1;
+  root.subordinateBus = MAX_BUS;
+  yield* writeConfig(phb, { bdfn: root.bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, root.secondaryBus);
+  yield* writeConfig(phb, { bdfn: root.bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, root.subordinateBus);
+  if (root.express !== undefined) yield* readConfig(phb, root.bdfn, root.express + EXPRESS.PCIE_FLAGS, 2);
+}
+
+/** The functions of one bus. */
+function* scanDevices(phb: Phb3, bus: number, parent: PciDevice | undefined): Process<PciDevice[]> {
+  const found: PciDevice[] = [];
+  for (let device = 0; device < devicesOn(parent); device++) {
+    const first = yield* scanFunction(phb, (bus << 8) | (device << 3), parent);
+    if (first === undefined) continue;
+    found.push(first);
+    if (!first.isMultifunction) continue;
+    for (let fn = 1; fn < FUNCTIONS_PER_DEVICE; fn++) {
+      const next = yield* scanFunction(phb, first.bdfn | fn, parent);
+      if (next !== undefined) found.push(next);
+    }
+  }
+  return found;
+}
+
+/** A PCI Express link has one device at its end; bus 0 has the root port. */
+function devicesOn(parent: PciDevice | undefined): number {
+  const isLink = parent === undefined || parent.type === 'root-port' || parent.type === 'downstream-port';
+  return isLink ? 1 : DEVICES_PER_BUS;
+}
+
+/** A probe of an empty place freezes the reserved PE: thawed at once, or every later probe would fail. */
+function* scanFunction(phb: Phb3, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
+  const device = yield* probeFunction(phb, bdfn, parent);
+  const { rc, freezeState } = yield* freezeStatus(phb, RESERVED_PE);
+  if (rc === OpalStatus.SUCCESS && freezeState !== FreezeState.NOT_FROZEN) {
+    yield* freezeClear(phb, RESERVED_PE, FreezeAction.ALL);
+  }
+  return device;
+}
+
+function* probeFunction(phb: Phb3, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
+  const identity = yield* awaitFunction(phb, bdfn);
+  if (identity === undefined) return undefined;
+  const read = (offset: number, size: ConfigSize) => readConfig(phb, bdfn, offset, size);
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.VENDOR_ID, size: 4 }, identity);
+  yield* read(CONFIG.SUBSYSTEM_VENDOR, 4);
+  const classAndRevision = yield* read(CONFIG.REVISION, 4);
+  const header = yield* read(CONFIG.HEADER_TYPE, 1);
+  const express = yield* findExpress(phb, bdfn);
+  const flags = express === undefined ? 0 : yield* read(express + EXPRESS.PCIE_FLAGS, 2);
+  const capabilities = express === undefined ? 0 : yield* read(express + EXPRESS.DEVCAP, 4);
+  const aer = express === undefined ? undefined : yield* findAer(phb, bdfn);
+  const powerManagement = yield* findPowerManagement(phb, bdfn);
+  const isBridge = (header & HEADER_LAYOUT) === HEADER_BRIDGE;
+  const type: PciDeviceType = express === undefined ? 'legacy' : typeOfFlags(flags);
+  // Cleared bus numbers keep a bridge from forwarding what is meant for others.
+  if (isBridge) {
+    yield* writeBusNumbers(phb, { bdfn, primaryBus: bdfn >> 8, secondaryBus: 0, subordinateBus: 0 });
+  }
+  const slot = express === undefined ? undefined : yield* readSlotFacts(phb, { bdfn, express, type });
+  const device: PciDevice = {
+    bdfn,
+    vendorId: identity & 0xffff,
+    deviceId: identity >>> 16,
+    classCode: classAndRevision >>> 8,
+    revision: classAndRevision & 0xff,
+    type,
+    isBridge,
+    isMultifunction: (header & HEADER_MULTIFUNCTION) !== 0,
+    express,
+    aer,
+    powerManagement,
+    maxPayload: capabilities & DEVCAP_MAX_PAYLOAD,
+    parent,
+    children: [],
+    primaryBus: bdfn >> 8,
+    secondaryBus: 0,
+    subordinateBus: 0,
+    slot,
+    interruptPin: 0,
+  };
+  yield* initDevice(phb, device);
+  return device;
+}
+
+/** Root ports and downstream ports have slots. */
+function* readSlotFacts(
+  phb: Phb3,
+  port: { bdfn: number; express: number; type: PciDeviceType },
+): Process<SlotFacts | undefined> {
+  const { bdfn, express, type } = port;
+  if (type !== 'root-port' && type !== 'downstream-port') return undefined;
+  const flags = yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
+  const link = yield* readConfig(phb, bdfn, express + EXPRESS.LNKCAP, 4);
+  const implemented = (flags & SLOT_IMPLEMENTED) !== 0;
+  const slot = implemented ? yield* readConfig(phb, bdfn, express + EXPRESS.SLTCAP, 4) : 0;
+  const powerControl = (slot & SLTCAP_POWER_CONTROL) !== 0;
+  if (powerControl) yield* readConfig(phb, bdfn, express + EXPRESS.SLTCTL, 2);
+  const reportsLink = (link & LNKCAP_DLL_ACTIVE) !== 0;
+  return {
+    implemented,
+    powerControl,
+    reportsLink,
+    pluggable: (slot & SLTCAP_HOT_PLUG) !== 0,
+    surprisePluggable: implemented && (reportsLink || (slot & SLTCAP_SURPRISE) !== 0),
+  };
+}
+
+/** Opens a bridge for bus `bus` and up to `maxBus`, scans below it and gives back the highest bus number used. */
+function* scanBelow(phb: Phb3, bridge: PciDevice, bus: number, maxBus: number): Process<number> {
+  const { bdfn, express } = bridge;
+  if (express !== undefined) yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
+  bridge.secondaryBus = bus;
+  bridge.subordinateBus = maxBus;
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, bus);
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, maxBus);
+  yield* closeWindows(phb, bridge);
+  if (yield* openBridge(phb, bridge)) bridge.subordinateBus = yield* scanBus(phb, bridge, bus, maxBus);
+  else bridge.subordinateBus = Math.min(bus + SPARE_BUSES, maxBus);
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, bridge.subordinateBus);
+  return bridge.subordinateBus;
+}
+
+function* scanBus(phb: Phb3, bridge: PciDevice, bus: number, maxBus: number): Process<number> {
+  bridge.children = yield* scanDevices(phb, bus, bridge);
+  let last = bus;
+  for (const child of bridge.children) {
+    if (!child.isBridge) continue;
+    if (last >= maxBus) {
+      phb.log(`no bus number left below bus ${bus}`);
+      break;
+    }
+    last = yield* scanBelow(phb, child, last + 1, maxBus);
+  }
+  return last;
+}
+
+/** Base above limit in every window, so that the bridge forwards nothing until an operating system says so. */
+function* closeWindows(phb: Phb3, { bdfn }: PciDevice): Process<void> {
+  const writes: readonly (readonly [offset: number, size: ConfigSize, value: number])[] = [
+    [CONFIG.IO_BASE_UPPER, 2, 0xffff],
+    [CONFIG.IO_BASE, 1, 0xf0],
+    [CONFIG.IO_LIMIT_UPPER, 2, 0],
+    [CONFIG.IO_LIMIT, 1, 0],
+    [CONFIG.MEMORY_BASE, 2, 0xfff0],
+    [CONFIG.MEMORY_LIMIT, 2, 0],
+    [CONFIG.PREFETCHABLE_BASE_UPPER, 4, 0xffff_ffff],
+    [CONFIG.PREFETCHABLE_BASE, 2, 0xfff0],
+    [CONFIG.PREFETCHABLE_LIMIT_UPPER, 4, 0],
+    [CONFIG.PREFETCHABLE_LIMIT, 2, 0],
+  ];
+  for (const [offset, size, value] of writes) yield* writeConfig(phb, { bdfn, offset, size }, value);
+  // Some operating systems expect their bridges enabled; with closed windows that does no harm.
+  const { IO, MEMORY, BUS_MASTER } = COMMAND_FIELDS;
+  yield* updateConfig(phb, { bdfn, offset: CONFIG.COMMAND, size: 2 }, { set: IO | MEMORY | BUS_MASTER });
+}
+
+/** False: nothing to scan below. */
+function* openBridge(phb: Phb3, bridge: PciDevice): Process<boolean> {
+  const { bdfn } = bridge;
+  const target = { bdfn, offset: CONFIG.BRIDGE_CONTROL, size: 2 } as const;
+  const control = (yield* readConfig(phb, bdfn, target.offset, 2)) & ~BRIDGE_CONTROL_MASTER_ABORT;
+  yield* writeConfig(phb, target, control);
+  if (bridge.type === 'downstream-port' && !(yield* cardInPort(phb, bridge))) return false;
+  const inReset = (control & BRIDGE_CONTROL_FIELDS.SECONDARY_BUS_RESET) !== 0;
+  if (inReset) {
+    yield* writeConfig(phb, target, control & ~BRIDGE_CONTROL_FIELDS.SECONDARY_BUS_RESET);
+    yield* delay(BRIDGE_RESET_NS);
+  }
+  const isPort = bridge.type === 'root-port' || bridge.type === 'downstream-port';
+  if (isPort && !(yield* awaitLink(phb, bridge, inReset ? 'reset' : 'undisturbed'))) return false;
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.STATUS, size: 2 }, 0xffff);
+  return true;
+}
+
+/** A port without slot registers has its device soldered to it. */
+function* cardInPort(phb: Phb3, { bdfn, express, slot }: PciDevice): Process<boolean> {
+  if (slot === undefined || !slot.implemented) return true;
+  const status = yield* readConfig(phb, bdfn, express! + EXPRESS.SLTSTA, 2);
+  return (status & SLTSTA_FIELDS.PRESENCE) !== 0;
+}
+
+/** One payload size for all, the smallest anybody has. */
+function* choosePayload(phb: Phb3): Process<void> {
+  const devices = [...deviceTree(phb.devices)].filter((device) => device.express !== undefined);
+  if (devices.length === 0) return;
+  phb.maxPayload = Math.min(...devices.map((device) => device.maxPayload));
+  for (const device of devices) yield* configurePayload(phb, device);
+}

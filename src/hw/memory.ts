@@ -173,6 +173,21 @@ export class SystemMemory {
     this.lo = page.getUint32(at + 4);
   }
 
+  /** As `readHalves`, but false instead of an error where there is no memory: one check for a table walk. */
+  tryReadHalves(address: number): boolean {
+    const offset = address - this.baseAddress;
+    if (!(offset >= 0 && offset + 8 <= this.sizeBytes)) return false;
+    const page = this.pageAt(offset);
+    if (page === undefined) {
+      this.readHalves(address);
+      return true;
+    }
+    const at = offset & IN_PAGE;
+    this.hi = page.getUint32(at);
+    this.lo = page.getUint32(at + 4);
+    return true;
+  }
+
   write64Halves(address: number, hi: number, lo: number): void {
     this.putHalves(this.doublewordOffset(address), hi, lo);
   }

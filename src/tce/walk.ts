@@ -66,15 +66,15 @@ export class TceWalker {
     let table = tves.tableAddress[index]!;
     let levelsLeft = tves.levels[index]!;
     let status: WalkStatus = WalkStatus.OK;
+    let entry = 0;
     for (;;) {
-      const entry = table + tableIndex(hi, addressLo, shift, indexBits) * ENTRY_BYTES;
-      this.entryAddress[0] = entry;
+      entry = table + tableIndex(hi, addressLo, shift, indexBits) * ENTRY_BYTES;
       levelsLeft--;
-      if (!memory.contains(entry, ENTRY_BYTES)) {
+      if (!memory.tryReadHalves(entry)) {
+        this.entryAddress[0] = entry;
         this.levelsLeft = levelsLeft;
         return WalkStatus.MEMORY_ERROR;
       }
-      memory.readHalves(entry);
       if (levelsLeft === 0) break;
       if (permissionOf(memory.lo) === 0) {
         status = WalkStatus.INDIRECT_FAULT;
@@ -83,6 +83,7 @@ export class TceWalker {
       table = nextTableOf(memory.hi, memory.lo);
       shift -= indexBits;
     }
+    this.entryAddress[0] = entry;
     this.tceHi = memory.hi;
     this.tceLo = memory.lo;
     this.levelsLeft = levelsLeft;

@@ -70,6 +70,16 @@ export function explainCommand(): Command {
     .description('find PHB3 and PHB4 register dumps in a kernel or firmware log and say what happened')
     .argument('<file>', 'log file, gzipped or not, or raw diag-data; - reads standard input')
     .option('--json', 'print the explanation as JSON')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  phbsim explain scenarios/logs/101-phb4-tce-fault-bcm5719-48bit-mask.txt',
+        '  dmesg | phbsim explain -',
+        '  phbsim explain --json msglog.gz',
+      ].join('\n'),
+    )
     .action((file: string, options: ExplainOptions) => {
       process.exitCode = runExplain(file, options);
     });

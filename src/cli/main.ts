@@ -1,32 +1,11 @@
 #!/usr/bin/env node
-/** The command line: one module a command. */
-import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
-import { explainCommand } from './explain.js';
-import { replayCommand } from './replay.js';
+/** Entry point of the command line. */
+import { program } from './program.js';
 
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
-}
-
-export function program(): Command {
-  return new Command('phbsim')
-    .description("A deterministic simulator of IBM's PCI host bridges with freeze, fence and recovery.")
-    .version(version())
-    .showHelpAfterError('Run with --help for the commands and examples.')
-    .addCommand(replayCommand())
-    .addCommand(explainCommand())
-    .addHelpText(
-      'after',
-      [
-        '',
-        'Examples:',
-        '  phbsim replay scenarios/recordings/skiboot-boot-phb3.rec.gz',
-        '  phbsim run scenarios/dma-write-to-unmapped-page.yaml',
-        '  dmesg | phbsim explain -',
-      ].join('\n'),
-    );
-}
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
 
 await program().parseAsync();

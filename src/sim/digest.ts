@@ -23,44 +23,54 @@ export function hashName(name: string): number {
 export class Digest {
   private laneA = LANE_A;
   private laneB = LANE_B;
+  private readonly scratch = new Int32Array(4);
   private readonly double = new DataView(new ArrayBuffer(8));
 
   /** A dispatched event. `ticks` is its time in 1/8 ns. */
   event(ticks: number, handlerHash: number, a: number, b: number): void {
-    this.pair(ticks | 0, ((ticks / TWO_32) | 0) ^ handlerHash);
+    const scratch = this.scratch;
     const aWord = a | 0;
     const bWord = b | 0;
-    if (aWord === a && bWord === b) {
-      this.pair(aWord, bWord);
-    } else {
-      this.number(a);
-      this.number(b);
-    }
+    if (aWord !== a || bWord !== b) this.doubles(a, b);
+    scratch[0] = ticks;
+    scratch[1] = (ticks / TWO_32) ^ handlerHash;
+    scratch[2] = aWord;
+    scratch[3] = bWord;
+    this.words(scratch, 0, 4);
   }
 
-  /** Four pairs of words, as `pair` would take them one by one. */
-  record(p: number, q: number, a: number, b: number, c: number, d: number, e: number, f: number): void {
-    let laneA = stepA(this.laneA, spreadA(p, q));
-    let laneB = stepB(this.laneB, spreadB(p, q), laneA);
-    laneA = stepA(laneA, spreadA(a, b));
-    laneB = stepB(laneB, spreadB(a, b), laneA);
-    laneA = stepA(laneA, spreadA(c, d));
-    laneB = stepB(laneB, spreadB(c, d), laneA);
-    laneA = stepA(laneA, spreadA(e, f));
-    this.laneB = stepB(laneB, spreadB(e, f), laneA);
-    this.laneA = laneA;
-  }
-
-  /** Two words: from any state, different pairs lead to different states. */
   pair(x: number, y: number): void {
-    this.laneA = stepA(this.laneA, spreadA(x, y));
-    this.laneB = stepB(this.laneB, spreadB(x, y), this.laneA);
+    this.scratch[0] = x;
+    this.scratch[1] = y;
+    this.words(this.scratch, 0, 2);
   }
 
-  /** Any double, by its bit pattern. */
-  private number(x: number): void {
-    this.double.setFloat64(0, x);
-    this.pair(this.double.getInt32(0), this.double.getInt32(4));
+  /**
+   * Words `from` up to `end`, an even number of them. From any state, different pairs lead to different states: both lanes are
+   * one-to-one in what they add, and so is the way the pair (x, y) is spread over the two, for one of its factors is even.
+   */
+  words(source: Int32Array, from: number, end: number): void {
+    const imul = Math.imul;
+    let laneA = this.laneA;
+    let laneB = this.laneB;
+    for (let i = from; i < end; i += 2) {
+      const x = source[i]!;
+      const y = source[i + 1]!;
+      laneA = imul(laneA ^ (x + imul(y, SPREAD_ODD)), MUL_A);
+      laneA = (laneA << 13) | (laneA >>> 19);
+      laneB = imul(laneB + y + imul(x, SPREAD_EVEN), MUL_B);
+      laneB ^= (laneB >>> 15) ^ laneA;
+    }
+    this.laneA = laneA;
+    this.laneB = laneB;
+  }
+
+  /** Numbers that are no 32-bit integers, by their bit patterns. */
+  private doubles(a: number, b: number): void {
+    for (const x of [a, b]) {
+      this.double.setFloat64(0, x);
+      this.pair(this.double.getInt32(0), this.double.getInt32(4));
+    }
   }
 
   /** 16 hex digits. Reading the digest does not change it. */
@@ -69,26 +79,6 @@ export class Digest {
     const b = finish(this.laneB ^ Math.imul(a, LANE_B));
     return hex32(a) + hex32(b);
   }
-}
-
-// (x, y) to (spreadA, spreadB) is one-to-one, for one of the factors is even: no pair of words is lost, and both words reach both
-// lanes without one having to wait for the other.
-function spreadA(x: number, y: number): number {
-  return (x + Math.imul(y, SPREAD_ODD)) | 0;
-}
-
-function spreadB(x: number, y: number): number {
-  return (y + Math.imul(x, SPREAD_EVEN)) | 0;
-}
-
-function stepA(lane: number, word: number): number {
-  const mixed = Math.imul(lane ^ word, MUL_A);
-  return (mixed << 13) | (mixed >>> 19);
-}
-
-function stepB(lane: number, word: number, laneA: number): number {
-  const mixed = Math.imul((lane + word) | 0, MUL_B);
-  return mixed ^ (mixed >>> 15) ^ laneA;
 }
 
 function finish(lane: number): number {

@@ -19,15 +19,15 @@ export class EventHeap {
     return this.end - ROOT - this.hole;
   }
 
-  insert(time: TimeNs, slot: number): void {
-    if (this.hole !== 0) {
-      this.hole = 0;
-      this.siftDown(ROOT, time, slot);
-      return;
-    }
-    // Four places behind the end are always there, at +Infinity, so that comparing brothers needs no bound.
-    if (this.end + 4 >= this.times.length) this.grow();
-    this.siftUp(this.end++, time, slot);
+  insert(slot: number): void {
+    let index = ROOT;
+    if (this.hole === 0) index = this.appendPlace();
+    else this.hole = 0;
+    this.times[index] = this.slots.time(slot);
+    this.members[index] = slot;
+    // An open root is filled by the new event, which has nobody above it; anywhere else it stands at the end, with nobody below.
+    if (index === ROOT) this.siftDown(index);
+    else this.siftUp(index);
   }
 
   /** Time of the first event; +Infinity when empty. */
@@ -66,30 +66,41 @@ export class EventHeap {
   private removeAt(index: number): void {
     const last = --this.end;
     const time = this.times[last]!;
-    const slot = this.members[last]!;
     this.times[last] = Number.POSITIVE_INFINITY;
     if (index === last) return;
-    if (index !== ROOT && this.precedes(time, slot, (index >> 2) + 2)) this.siftUp(index, time, slot);
-    else this.siftDown(index, time, slot);
+    this.times[index] = time;
+    this.members[index] = this.members[last]!;
+    if (index !== ROOT && this.precedes(index, (index >> 2) + 2)) this.siftUp(index);
+    else this.siftDown(index);
   }
 
-  private precedes(time: TimeNs, slot: number, index: number): boolean {
-    const other = this.times[index]!;
-    if (time !== other) return time < other;
-    return this.slots.order(slot) < this.slots.order(this.members[index]!);
+  private precedes(index: number, other: number): boolean {
+    const time = this.times[index]!;
+    const otherTime = this.times[other]!;
+    return time < otherTime || (time === otherTime && this.ordersBefore(index, other));
   }
 
-  private siftUp(from: number, time: TimeNs, slot: number): void {
+  private ordersBefore(index: number, other: number): boolean {
+    return this.slots.order(this.members[index]!) < this.slots.order(this.members[other]!);
+  }
+
+  // Sifting takes places, not times: a double handed to a function that is not inlined costs an allocation.
+
+  private siftUp(from: number): void {
     const { times, members } = this;
     const where = this.slots.where;
+    const time = times[from]!;
+    const slot = members[from]!;
+    const order = this.slots.order(slot);
     let index = from;
     while (index !== ROOT) {
       const parent = (index >> 2) + 2;
-      if (!this.precedes(time, slot, parent)) break;
-      times[index] = times[parent]!;
-      const moved = members[parent]!;
-      members[index] = moved;
-      where[moved] = index;
+      const parentTime = times[parent]!;
+      const above = members[parent]!;
+      if (parentTime < time || (parentTime === time && this.slots.order(above) < order)) break;
+      times[index] = parentTime;
+      members[index] = above;
+      where[above] = index;
       index = parent;
     }
     times[index] = time;
@@ -97,19 +108,22 @@ export class EventHeap {
     where[slot] = index;
   }
 
-  private siftDown(from: number, time: TimeNs, slot: number): void {
+  private siftDown(from: number): void {
     const { times, members } = this;
     const where = this.slots.where;
+    const time = times[from]!;
+    const slot = members[from]!;
     let index = from;
     for (;;) {
       const first = (index - 2) << 2;
       if (first >= this.end) break;
       const child = this.firstChild(first);
-      if (!(times[child]! <= time) || this.precedes(time, slot, child)) break;
-      times[index] = times[child]!;
-      const moved = members[child]!;
-      members[index] = moved;
-      where[moved] = index;
+      const childTime = times[child]!;
+      const below = members[child]!;
+      if (time < childTime || (time === childTime && this.slots.order(slot) < this.slots.order(below))) break;
+      times[index] = childTime;
+      members[index] = below;
+      where[below] = index;
       index = child;
     }
     times[index] = time;
@@ -124,15 +138,18 @@ export class EventHeap {
     let bestTime = times[first]!;
     for (let child = first + 1; child < first + 4; child++) {
       const time = times[child]!;
-      if (
-        time < bestTime ||
-        (time === bestTime && child < this.end && this.precedes(time, this.members[child]!, best))
-      ) {
+      if (time < bestTime || (time === bestTime && child < this.end && this.ordersBefore(child, best))) {
         best = child;
         bestTime = time;
       }
     }
     return best;
+  }
+
+  private appendPlace(): number {
+    // Four places behind the end are always there, at +Infinity, so that comparing brothers needs no bound.
+    if (this.end + 4 >= this.times.length) this.grow();
+    return this.end++;
   }
 
   private grow(): void {

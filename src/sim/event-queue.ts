@@ -52,18 +52,14 @@ export class EventQueue {
   push(time: TimeNs, priority: number, handler: number, a: number, b: number): EventId {
     const slot = this.slots.take(time, priority, handler, a, b);
     this.count++;
-    this.place(time, slot);
+    this.place(slot);
     return this.slots.handle(slot);
   }
 
   /** Time of the next event; +Infinity when there is none. */
   nextTime(): TimeNs {
-    let time = this.heap.firstTime();
-    while (time === Number.POSITIVE_INFINITY && this.count > 0) {
-      this.refill();
-      time = this.heap.firstTime();
-    }
-    return time;
+    while (this.heap.size === 0 && this.count > 0) this.refill();
+    return this.heap.firstTime();
   }
 
   /** Hands out the slot of the next event, which `nextTime` has shown to exist. The slot's content is good until the next push. */
@@ -90,13 +86,14 @@ export class EventQueue {
     if (slot === NO_SLOT) return false;
     this.takeOut(slot);
     this.slots.renew(slot, time);
-    this.place(time, slot);
+    this.place(slot);
     return true;
   }
 
-  private place(time: TimeNs, slot: number): void {
+  private place(slot: number): void {
+    const time = this.slots.time(slot);
     if (time < this.horizon) {
-      this.heap.insert(time, slot);
+      this.heap.insert(slot);
       if (this.heap.size > this.crowded) this.layOutAll();
     } else if (time < this.farStart) {
       this.enlist(((time - this.start) * this.perNs + 1) | 0, slot);
@@ -136,7 +133,7 @@ export class EventQueue {
     heads[n + 1] = NO_SLOT;
     while (slot !== NO_SLOT) {
       const next = this.slots.next(slot);
-      this.heap.insert(this.slots.time(slot), slot);
+      this.heap.insert(slot);
       slot = next;
     }
   }
@@ -162,7 +159,7 @@ export class EventQueue {
     if (all.length <= HEAP_ALONE) this.heapAlone();
     else this.chooseStretches(all);
     this.crowded = Number.POSITIVE_INFINITY;
-    for (const slot of all) this.place(this.slots.time(slot), slot);
+    for (const slot of all) this.place(slot);
     // Events that share one instant cannot be spread: try again only when the heap has doubled.
     this.crowded = Math.max(HEAP_ALONE, 2 * this.heap.size);
   }

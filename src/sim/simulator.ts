@@ -117,18 +117,16 @@ export class Simulator implements TaskKernel {
   schedule(delayNs: TimeNs, priority: PriorityLevel, handler: HandlerId, a = 0, b = 0): EventId {
     const time = this.clock + delayNs;
     // The clock is on the grid, so their sum is if the delay is.
-    if (!(delayNs >= 0 && time <= MAX_TIME_NS && Math.floor(delayNs * TICKS_PER_NS) === delayNs * TICKS_PER_NS)) {
+    const ticks = delayNs * TICKS_PER_NS;
+    if (!(ticks >= 0 && time <= MAX_TIME_NS && Math.floor(ticks) === ticks))
       throw this.badTime('a delay of', delayNs, handler);
-    }
-    if (handler >>> 0 >= this.handlers.length)
-      throw new SimulationError(`handler ${handler} is not registered with this simulator`);
+    if (handler >>> 0 >= this.handlers.length) throw this.unknownHandler(handler);
     return this.queue.push(time, priority, handler, a, b);
   }
 
   scheduleAt(timeNs: TimeNs, priority: PriorityLevel, handler: HandlerId, a = 0, b = 0): EventId {
     if (!(timeNs >= this.clock && isTime(timeNs))) throw this.badTime('the time', timeNs, handler);
-    if (handler >>> 0 >= this.handlers.length)
-      throw new SimulationError(`handler ${handler} is not registered with this simulator`);
+    if (handler >>> 0 >= this.handlers.length) throw this.unknownHandler(handler);
     return this.queue.push(timeNs, priority, handler, a, b);
   }
 
@@ -275,13 +273,15 @@ export class Simulator implements TaskKernel {
   }
 
   private moveTo(time: TimeNs): void {
-    if (time > this.timeBudgetNs) {
-      const detail = `${formatTime(this.timeBudgetNs)}, the next event is at ${formatTime(time)}`;
-      throw new RunawayError('virtual time', this.clock, this.guard.culprit(undefined), detail);
-    }
+    if (time > this.timeBudgetNs) throw this.outOfTime(time);
     this.clock = time;
     this.trace.setTime(time);
     this.guard.newInstant(this.dispatched);
+  }
+
+  private outOfTime(next: TimeNs): RunawayError {
+    const detail = `${formatTime(this.timeBudgetNs)}, the next event is at ${formatTime(next)}`;
+    return new RunawayError('virtual time', this.clock, this.guard.culprit(undefined), detail);
   }
 
   private reach(untilNs: TimeNs): StopReason {
@@ -306,6 +306,10 @@ export class Simulator implements TaskKernel {
       .filter((_, id) => id !== this.resumeHandler);
     const processes = [...this.processCounts].map(([name, count]) => ({ name: `process "${name}"`, count }));
     return [...handlers, ...processes];
+  }
+
+  private unknownHandler(handler: HandlerId): SimulationError {
+    return new SimulationError(`handler ${handler} is not registered with this simulator`);
   }
 
   private badTime(what: string, ns: number, handler: HandlerId | undefined): TimeError {

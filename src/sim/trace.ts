@@ -46,7 +46,7 @@ export function defineTraceKind(name: string, ...fields: string[]): TraceKind {
   return kind;
 }
 
-// A record in words: ticks low and high, kind, source, six values.
+// A record in words: ticks low and high, kind, source, six values. (`emit` counts them out: it is the hottest code here.)
 const RECORD_WORDS = 10;
 const TIME_HIGH = 1;
 const KIND = 2;
@@ -61,7 +61,7 @@ interface Subscription {
 }
 
 export class Trace {
-  private readonly ring: Uint32Array;
+  private readonly ring: Int32Array;
   private readonly mask: number;
   private count = 0;
   private ticksLow = 0;
@@ -78,7 +78,7 @@ export class Trace {
       throw new SimulationError(`trace capacity ${capacity} is not a whole number from 1 to 2^24`);
     }
     const size = 2 ** Math.ceil(Math.log2(capacity));
-    this.ring = new Uint32Array(size * RECORD_WORDS);
+    this.ring = new Int32Array(size * RECORD_WORDS);
     this.mask = size - 1;
   }
 
@@ -101,19 +101,18 @@ export class Trace {
 
   emit(kind: TraceKind, source: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     const ring = this.ring;
-    const at = (this.count & this.mask) * RECORD_WORDS;
+    const at = (this.count++ & this.mask) * RECORD_WORDS;
     ring[at] = this.ticksLow;
-    ring[at + TIME_HIGH] = this.ticksHigh;
-    ring[at + KIND] = kind.id;
-    ring[at + SOURCE] = source;
-    ring[at + VALUES] = a;
-    ring[at + VALUES + 1] = b;
-    ring[at + VALUES + 2] = c;
-    ring[at + VALUES + 3] = d;
-    ring[at + VALUES + 4] = e;
-    ring[at + VALUES + 5] = f;
-    this.count++;
-    this.digest.record(this.ticksLow ^ kind.id, this.ticksHigh ^ source, a, b, c, d, e, f);
+    ring[at + 1] = this.ticksHigh;
+    ring[at + 2] = kind.id;
+    ring[at + 3] = source;
+    ring[at + 4] = a;
+    ring[at + 5] = b;
+    ring[at + 6] = c;
+    ring[at + 7] = d;
+    ring[at + 8] = e;
+    ring[at + 9] = f;
+    this.digest.words(ring, at, at + RECORD_WORDS);
     if (this.subscriptions.length !== 0) this.publish(at, kind.id);
   }
 
@@ -150,7 +149,7 @@ export class Trace {
   }
 
   private decode(at: number): TraceRecord {
-    const word = (i: number): number => this.ring[at + i]!;
+    const word = (i: number): number => this.ring[at + i]! >>> 0;
     const kind = kinds.get(word(KIND))!;
     const values = kind.fields.map((_, i) => word(VALUES + i));
     const time = (word(TIME_HIGH) * TWO_32 + word(0)) * TICK_NS;

@@ -96,6 +96,28 @@ describe('the digest of a run', () => {
     expect(new Set(digests).size).toBe(runs.length);
   });
 
+  it('sees all of an event also where nothing is traced', () => {
+    const digest = (at: number, name: string, a: number): string => {
+      const sim = new Simulator();
+      sim.schedule(
+        at,
+        Priority.CHIP,
+        sim.handler(name, () => {}),
+        a,
+      );
+      sim.run();
+      return sim.digest();
+    };
+    const digests = [
+      digest(1, 'h', 1),
+      digest(2 ** 40 + 1, 'h', 1),
+      digest(2, 'h', 1),
+      digest(1, 'g', 1),
+      digest(1, 'h', 2),
+    ];
+    expect(new Set(digests).size).toBe(digests.length);
+  });
+
   it('sees a process start, by its name', () => {
     const spawned = (name: string): string => {
       const sim = new Simulator();

@@ -210,6 +210,19 @@ describe('the event queue', () => {
     expect(order).toEqual(['chip', 'link, scheduled late', 'device']);
   });
 
+  it('stays in order when equals of the running event are cancelled while its slot already has a later tenant', () => {
+    for (let victim = 0; victim < 39; victim++) {
+      const pair = new Pair();
+      for (let i = 0; i < 40; i++) pair.schedule(8, Priority.CHIP);
+      for (let i = 0; i < 300; i++) pair.schedule(1000 + i * 50, Priority.CHIP);
+      pair.pop();
+      pair.schedule(100_000, Priority.OBSERVER);
+      pair.cancel(victim);
+      pair.cancel(0);
+      pair.drain();
+    }
+  });
+
   it('puts a rescheduled event behind its new equals and keeps its handle good', () => {
     const sim = new Simulator();
     const order: number[] = [];

@@ -1,0 +1,140 @@
+/** What a driver may use of the kernel: MMIO, DMA mappings, config space, enabling, processes of its own, the log. */
+import type { SystemMemory } from '../../hw/memory.js';
+import type { Process, ProcessHandle } from '../../sim/process.js';
+import type { KernelContext } from '../context.js';
+import type { EehIo } from '../eeh-io.js';
+import { type ConfigSize, configTarget, type PciConfig } from '../pci/config.js';
+import type { PciDevice } from '../pci/device.js';
+import type { DeviceEnable } from '../pci/enable.js';
+import { HEADER_DWORDS } from '../pci/regs.js';
+import { type DmaDirection, PERMISSION } from '../powernv/iommu.js';
+import type { PeSetup } from '../powernv/pe-setup.js';
+import type { RangeAllocator } from '../powernv/range-allocator.js';
+import type { TceTable } from '../powernv/tce-table.js';
+
+export interface DmaBuffer {
+  readonly realAddress: number;
+  readonly dmaAddress: number;
+  readonly bytes: number;
+}
+
+export class NoDmaWindowError extends Error {
+  override readonly name = 'NoDmaWindowError';
+  constructor(device: PciDevice) {
+    super(`${device.name} has no DMA window: its bus has no PE, or it is a bridge`);
+  }
+}
+
+export interface ServiceParts {
+  readonly io: EehIo;
+  readonly config: PciConfig;
+  readonly enable: DeviceEnable;
+  readonly peSetup: PeSetup;
+  readonly memory: RangeAllocator;
+}
+
+const BUFFER_ALIGNMENT = 4096;
+
+export class DriverServices {
+  constructor(
+    private readonly ctx: KernelContext,
+    private readonly parts: ServiceParts,
+  ) {}
+
+  get io(): EehIo {
+    return this.parts.io;
+  }
+
+  get memory(): SystemMemory {
+    return this.ctx.port.memory;
+  }
+
+  get nowNs(): number {
+    return this.ctx.sim.now;
+  }
+
+  info(device: PciDevice, text: string): void {
+    this.ctx.log.info(`${device.logPrefix}: ${text}`);
+  }
+
+  /** A thread of the driver; it may wait for ever. */
+  spawn(name: string, body: Process<void>): ProcessHandle<void> {
+    return this.ctx.sim.spawn(name, body, { daemon: true });
+  }
+
+  *enableDevice(device: PciDevice): Process<number> {
+    return yield* this.parts.enable.enable(device);
+  }
+
+  *disableDevice(device: PciDevice): Process<void> {
+    yield* this.parts.enable.disable(device);
+  }
+
+  *setMaster(device: PciDevice): Process<void> {
+    yield* this.parts.enable.setMaster(device, 'on');
+  }
+
+  *readConfig(device: PciDevice, offset: number, size: ConfigSize): Process<number> {
+    return yield* this.parts.config.value(configTarget(device), offset, size);
+  }
+
+  *writeConfig(device: PciDevice, offset: number, size: ConfigSize, value: number): Process<void> {
+    yield* this.parts.config.write(configTarget(device), offset, size, value);
+  }
+
+  /** The header as it is now, for `restoreState`. */
+  *saveState(device: PciDevice): Process<readonly number[]> {
+    const saved: number[] = [];
+    for (let i = 0; i < HEADER_DWORDS; i++) saved.push(yield* this.readConfig(device, 4 * i, 4));
+    return saved;
+  }
+
+  /** Writes back what differs, last dword first. Source: linux pci.c: pci_restore_config_space. */
+  *restoreState(device: PciDevice, saved: readonly number[]): Process<void> {
+    for (let i = saved.length - 1; i >= 0; i--) {
+      const value = saved[i]!;
+      if ((yield* this.readConfig(device, 4 * i, 4)) !== value) yield* this.writeConfig(device, 4 * i, 4, value);
+    }
+  }
+
+  /** Memory for the device, mapped in its DMA window. */
+  *allocate(device: PciDevice, bytes: number, direction: DmaDirection): Process<DmaBuffer> {
+    const realAddress = this.parts.memory.allocate(bytes, BUFFER_ALIGNMENT);
+    this.memory.fill(realAddress, bytes, 0);
+    return { realAddress, bytes, dmaAddress: yield* this.map(device, realAddress, bytes, direction) };
+  }
+
+  *free(device: PciDevice, buffer: DmaBuffer): Process<void> {
+    yield* this.unmap(device, buffer.dmaAddress, buffer.bytes);
+    this.parts.memory.release(buffer.realAddress, buffer.bytes);
+  }
+
+  *map(device: PciDevice, realAddress: number, bytes: number, direction: DmaDirection): Process<number> {
+    return yield* this.dmaWindow(device).map(realAddress, bytes, PERMISSION[direction]);
+  }
+
+  *unmap(device: PciDevice, dmaAddress: number, bytes: number): Process<void> {
+    yield* this.dmaWindow(device).unmap(dmaAddress, bytes);
+  }
+
+  /** CPU address of a register in a BAR. */
+  registerAddress(device: PciDevice, bar: number, offset: number): number {
+    const base = device.cpuAddress(bar);
+    if (base === undefined) throw new RangeError(`${device.name} has no BAR ${bar} with an address`);
+    return base + offset;
+  }
+
+  *read32(device: PciDevice, bar: number, offset: number, callers: readonly string[] = []): Process<number> {
+    return yield* this.io.read32(this.registerAddress(device, bar, offset), callers);
+  }
+
+  *write32(device: PciDevice, bar: number, offset: number, value: number): Process<void> {
+    yield* this.io.write32(this.registerAddress(device, bar, offset), value);
+  }
+
+  private dmaWindow(device: PciDevice): TceTable {
+    const dma = this.parts.peSetup.peOf(device)?.dma;
+    if (dma === undefined) throw new NoDmaWindowError(device);
+    return dma.table;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * From a firmware-owned interrupt to the EEH worker: HANDLE_INTERRUPT, the event mask, the thread "kopald".
+ * Source: linux powernv/opal-irqchip.c: opal_handle_events; facts: eeh-linux 18.
+ */
+import { OpalEvent } from '../../opal/opal-api.js';
+import { type Process, Signal, wait, waitFor } from '../../sim/process.js';
+import { ms } from '../../sim/time.js';
+import type { KernelContext } from '../context.js';
+
+/** Interrupt number of the PCI error event inside the event domain: the number of its bit. */
+const PCI_ERROR_IRQ = Math.log2(Number(OpalEvent.PCI_ERROR));
+
+/** Source: linux sysdev/xics: DEFAULT_PRIORITY. */
+const ENABLED_PRIORITY = 5;
+const BOOT_SERVER = 0;
+
+export interface OpalEventOptions {
+  /** ibm,heartbeat-ms; none: only interrupts carry events. */
+  readonly heartbeatMs?: number;
+  /** opal-interrupts: what firmware wants to be called for. */
+  readonly interrupts: readonly number[];
+  /** The handler of the PCI error event. */
+  readonly onPciError: () => void;
+}
+
+export class OpalEvents {
+  /** Requested at boot; the first EEH device lets it in. */
+  private pciError: 'masked' | 'unmasked' = 'masked';
+  private lastEvents = 0n;
+  /** Interrupts taken whose end waits for the error to be looked at. */
+  private readonly held: number[] = [];
+  private readonly wake: Signal;
+
+  constructor(
+    private readonly ctx: KernelContext,
+    private readonly options: OpalEventOptions,
+  ) {
+    this.wake = new Signal(ctx.sim, 'OPAL event');
+  }
+
+  get masked(): boolean {
+    return this.pciError === 'masked';
+  }
+
+  unmask(): void {
+    if (this.pciError === 'unmasked') {
+      this.ctx.log.warn(`Unbalanced enable for IRQ ${PCI_ERROR_IRQ}`);
+    }
+    this.pciError = 'unmasked';
+    for (const irq of this.held.splice(0)) this.ctx.port.interrupts.eoi(irq);
+    if (this.hasWork) this.wake.emit();
+  }
+
+  /** Routes firmware's interrupts to the first processor. */
+  *requestInterrupts(): Process<void> {
+    for (const irq of this.options.interrupts) yield* this.ctx.opal.setXive(irq, BOOT_SERVER, ENABLED_PRIORITY);
+  }
+
+  /** Takes every interrupt; all belong to firmware, devices here work without. */
+  *interruptThread(): Process<void> {
+    const { interrupts } = this.ctx.port;
+    for (;;) {
+      const taken = interrupts.take();
+      if (taken === undefined) {
+        yield* wait(interrupts.raised);
+        continue;
+      }
+      const { events } = yield* this.ctx.opal.handleInterrupt(taken.irq);
+      this.lastEvents = events;
+      // The error lines are levels and stand until the error is cleared: ended now, they would interrupt for ever (M).
+      if (this.hasWork || this.masked) this.held.push(taken.irq);
+      else interrupts.eoi(taken.irq);
+      if (this.hasWork) this.wake.emit();
+    }
+  }
+
+  *kopald(): Process<void> {
+    for (;;) {
+      yield* this.handleEvents();
+      if (!this.hasWork) yield* this.sleep();
+    }
+  }
+
+  /** What was noted, then what firmware still shows. An event that is masked by then is left to the unmasking. */
+  private *handleEvents(): Process<void> {
+    for (let events = this.lastEvents; ; ) {
+      if (this.isForUs(events)) this.dispatch();
+      this.lastEvents = 0n;
+      events = (yield* this.ctx.opal.pollEvents()).events;
+      if (!this.isForUs(events)) return;
+    }
+  }
+
+  private *sleep(): Process<void> {
+    const { heartbeatMs } = this.options;
+    if (heartbeatMs === undefined) yield* wait(this.wake);
+    else yield* waitFor(this.wake, ms(heartbeatMs));
+  }
+
+  private get hasWork(): boolean {
+    return this.isForUs(this.lastEvents);
+  }
+
+  private isForUs(events: bigint): boolean {
+    return !this.masked && (events & OpalEvent.PCI_ERROR) !== 0n;
+  }
+
+  /** The EEH handler masks its interrupt at once; the worker lets it in again when firmware has no more to report. */
+  private dispatch(): void {
+    this.pciError = 'masked';
+    this.options.onPciError();
+  }
+}

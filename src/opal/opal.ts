@@ -1,4 +1,3 @@
-// biome-ignore-all lint/correctness/useYield: a call that needs no access to the chip is a process like the others.
 /**
  * OPAL as an operating system calls it, for the PHB3s of one chip. Everything reaches the chips through a HostPort.
  * Checks go in the order of the real entry points: PHB or slot, then arguments, then the chip's driver.
@@ -88,8 +87,13 @@ export class Opal {
   private *onPhb(id: number, call: (phb: Phb3) => Process<number> | number): Process<number> {
     const phb = this.phb(id);
     if (phb === undefined) return PARAMETER;
-    const result = call(phb);
-    return typeof result === 'number' ? result : yield* result;
+    return yield* phb.lock.hold(called(() => call(phb)));
+  }
+
+  /** A call on a slot: its PHB is in the low bits of its number. */
+  private *onSlot<T>(id: number | bigint, call: Process<T>): Process<T> {
+    const phb = this.phb(Number(BigInt.asUintN(SLOT_PHB_BITS, BigInt(id))));
+    return phb === undefined ? yield* call : yield* phb.lock.hold(call);
   }
 
   // ---- configuration space ------------------------------------------------------------------------------------------------
@@ -97,7 +101,7 @@ export class Opal {
   *pciConfigRead(phbId: number, bdfn: number, offset: number, size: ConfigSize): Process<ConfigReadResult> {
     const phb = this.phb(phbId);
     if (phb === undefined) return { rc: PARAMETER, value: allOnes(size) };
-    return yield* configRead(phb, { bdfn, offset, size });
+    return yield* phb.lock.hold(configRead(phb, { bdfn, offset, size }));
   }
 
   *pciConfigWrite(phbId: number, bdfn: number, offset: number, size: ConfigSize, value: number): Process<number> {
@@ -154,7 +158,7 @@ export class Opal {
     const phb = this.phb(phbId);
     if (phb === undefined)
       return { rc: PARAMETER, freezeState: 0, errorType: PciError.NO_ERROR, severity: Severity.NO_ERROR };
-    return yield* freezeStatus(phb, pe);
+    return yield* phb.lock.hold(freezeStatus(phb, pe));
   }
 
   *pciEehFreezeClear(phbId: number, pe: number, action: number): Process<number> {
@@ -170,13 +174,13 @@ export class Opal {
     const phb = this.phb(phbId);
     if (phb === undefined) return { ...NO_ERROR, rc: PARAMETER };
     this.eventMask &= ~OpalEvent.PCI_ERROR;
-    return yield* nextError(phb);
+    return yield* phb.lock.hold(nextError(phb));
   }
 
   *pciGetPhbDiagData2(phbId: number, length: number = PHB3_LAYOUT.totalBytes): Process<DiagResult> {
     const phb = this.phb(phbId);
     if (phb === undefined) return { rc: PARAMETER, data: new Uint8Array(0) };
-    return yield* getDiagData(phb, length);
+    return yield* phb.lock.hold(getDiagData(phb, length));
   }
 
   *pciErrInject(phbId: number, request: InjectRequest): Process<number> {
@@ -195,7 +199,7 @@ export class Opal {
     if (reset === undefined) return UNSUPPORTED;
     // Releasing a reset happens by itself.
     if (assert === ResetAssert.DEASSERT) return SUCCESS;
-    const rc = yield* reset();
+    const rc = yield* this.onSlot(id, reset());
     if (rc < 0) this.options.log?.(`SLOT-${slotIdText(id)}: Error ${rc} on reset scope ${scope}`);
     return rc;
   }
@@ -203,12 +207,12 @@ export class Opal {
   /** Milliseconds to wait before the next poll, 0 when done, or a negative code. */
   *pciPoll(id: number | bigint): Process<number> {
     const slot = this.slot(id);
-    return slot === undefined ? PARAMETER : yield* slot.poll();
+    return slot === undefined ? PARAMETER : yield* this.onSlot(id, slot.poll());
   }
 
   *pciGetPresenceState(id: number | bigint): Process<SlotStateResult> {
     const slot = this.slot(id);
-    return slot === undefined ? { rc: PARAMETER, state: Presence.EMPTY } : yield* slot.presence();
+    return slot === undefined ? { rc: PARAMETER, state: Presence.EMPTY } : yield* this.onSlot(id, slot.presence());
   }
 
   *pciGetPowerState(id: number | bigint): Process<SlotStateResult> {
@@ -233,7 +237,9 @@ export class Opal {
 
   *setXive(irq: number, server: number, priority: number): Process<number> {
     const source = this.sourceOf(irq);
-    return source === undefined ? PARAMETER : yield* vectors.setXive(source.phb, source.isn, { server, priority });
+    if (source === undefined) return PARAMETER;
+    const { phb, isn } = source;
+    return yield* phb.lock.hold(vectors.setXive(phb, isn, { server, priority }));
   }
 
   *getXive(irq: number): Process<vectors.Xive> {
@@ -296,6 +302,13 @@ export class Opal {
   }
 }
 
+/** Some calls only touch firmware's own memory. */
+function* called(call: () => Process<number> | number): Process<number> {
+  const result = call();
+  return typeof result === 'number' ? result : yield* result;
+}
+
+const SLOT_PHB_BITS = 16;
 const slotIdText = (id: number | bigint): string => BigInt.asUintN(64, BigInt(id)).toString(16).padStart(16, '0');
 
 type Reset = () => Process<number>;

@@ -5,6 +5,7 @@
 import { getField } from '../hw/bits.js';
 import type { HostPort } from '../hw/host-port.js';
 import { PBCQ_NEST_REGISTERS } from '../ioda2/registers/pbcq.js';
+import { Mutex } from '../sim/mutex.js';
 import type { Process } from '../sim/process.js';
 import type { PciDevice } from './pci-device.js';
 import type { Phb3Access } from './phb3-access.js';
@@ -47,6 +48,8 @@ const AIB_FENCE = PBCQ_NEST_REGISTERS.field('NFIR', 'AIB_FENCE').at;
 export class Phb3 {
   readonly access: Phb3Access;
   readonly tables: Phb3Tables;
+  /** Calls on one PHB run one after the other: they share its table door and its memory of errors. Source: skiboot phb_lock. */
+  readonly lock: Mutex;
   /** Initialisation failed: only a complete reset is of any use. */
   broken = false;
   /** As fresh as the last `checkFence`; config accesses trust it. */
@@ -77,6 +80,7 @@ export class Phb3 {
     private readonly frame: Phb3Frame,
   ) {
     this.access = unit.access;
+    this.lock = new Mutex(port.interrupts.raised.sim, `${port.name} PHB${frame.id}`);
     this.tables = new Phb3Tables(port.memory, tableAddresses);
   }
 

@@ -58,7 +58,6 @@ export abstract class Slot {
   abstract presence(): Process<SlotStateResult>;
 
   /** A slot that cannot be reset completely says so. */
-  // biome-ignore lint/correctness/useYield: overridden by a process.
   *completeReset(): Process<number> {
     return OpalStatus.UNSUPPORTED;
   }

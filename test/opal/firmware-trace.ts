@@ -1,4 +1,3 @@
-// biome-ignore-all lint/correctness/useYield: a port without latency answers at once.
 /**
  * The recorded accesses of real firmware, and a port that lets our firmware repeat them: every access must be the next
  * one of the recording, with the same value and at the same time; reads answer what the recording read.

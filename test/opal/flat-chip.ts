@@ -1,4 +1,3 @@
-// biome-ignore-all lint/correctness/useYield: a port without latency answers at once.
 /**
  * A PHB3 as plain storage: every register keeps what is written, tables answer by index, configuration cycles reach
  * declared configuration spaces. Enough for firmware; nothing fails unless a test says so.

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureReady, ROOT } from './bench-build.mjs';
+import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
 
 const PEERS = join(ROOT, 'bench', 'peers');
 const SIZES = [1024, 65536];
@@ -23,7 +23,8 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   process.exit(1);
 }
 
-ensureReady();
+ensureInstalled();
+ensureBuilt();
 const folder = mkdtempSync(join(tmpdir(), 'phbsim-peers-'));
 try {
   compareAll(findPeers());

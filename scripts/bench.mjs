@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { ensureReady, ROOT } from './bench-build.mjs';
+import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
 
 const run = promisify(execFile);
 const BENCH = join(ROOT, 'bench');
@@ -22,7 +22,8 @@ const { values: options } = parseArgs({
   },
 });
 
-ensureReady();
+ensureInstalled();
+ensureBuilt();
 const { results, failures } = await measureAll();
 if (results.length === 0 && failures === 0) {
   console.error(`no suite matches --only ${options.only?.join(' --only ')}`);

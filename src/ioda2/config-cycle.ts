@@ -167,8 +167,9 @@ export class ConfigCycles {
   /** The UTL discards the request it was told to fail, and latches that as a port event. */
   #injected(target: Target, direction: 'read' | 'write'): boolean {
     const { registers, injection, errors, utl } = this.#parts;
-    if (!injection.fires('config', direction, registers.get('PHB_CONFIG_ADDRESS') & BDFN_MASK)) return false;
-    errors.raise({ event: direction === 'read' ? 'papr-config-read' : 'papr-config-write', pe: target.pe });
+    const effect = injection.fires('config', direction, registers.get('PHB_CONFIG_ADDRESS') & BDFN_MASK);
+    if (!effect) return false;
+    errors.inject(effect, { event: direction === 'read' ? 'papr-config-read' : 'papr-config-write', pe: target.pe });
     utl.latch(PORT_EVENT.OUTBOUND_DISCARD);
     return true;
   }

@@ -21,6 +21,7 @@ import { encodePest, type PestWords } from './error-bits/pest.js';
 import { TRAP_BITS } from './error-bits/traps.js';
 import { ErrorTraps, type TrapLog } from './error-traps.js';
 import { LSI_ER, LSI_INF, type LsiUnit } from './lsi.js';
+import type { InjectionEffect } from './papr-injection.js';
 import { PE_COUNT, type PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { ERROR_INJECTED, ERROR_RAISED } from './trace.js';
@@ -101,7 +102,6 @@ export class ErrorPipeline {
   }
 
   raise(report: ErrorReport): void {
-    const event = ERROR_EVENTS[report.event];
     const { trace, source } = this.#parts;
     const address = report.address ?? 0n;
     trace.emit(
@@ -113,16 +113,13 @@ export class ErrorPipeline {
       hiOf(address),
       loOf(address),
     );
-    const pest = pestOfEvent(report.event, report);
-    this.#raiseBit({
-      trap: event.trap,
-      bit: event.bit,
-      reach: event.reach,
-      summary: event.summary,
-      pe: report.pe,
-      pest,
-      log: logOf(report),
-    });
+    this.#raiseBit(raisedBy(report));
+  }
+
+  /** An injection fired: as an error, or so that its PE freezes and no trap tells why (M). */
+  inject(effect: InjectionEffect, report: ErrorReport): void {
+    if (effect === 'error') this.raise(report);
+    else this.#freeze(raisedBy(report));
   }
 
   /**
@@ -240,6 +237,11 @@ function anyFrozen(peState: PeState): boolean {
 
 function fieldBit(register: PhbRegisterName, field: string): bigint {
   return msbMask(PHB_REGISTERS.field(register, field).at.first);
+}
+
+function raisedBy(report: ErrorReport): RaisedBit {
+  const { trap, bit, reach, summary } = ERROR_EVENTS[report.event];
+  return { trap, bit, reach, summary, pe: report.pe, pest: pestOfEvent(report.event, report), log: logOf(report) };
 }
 
 /** LOG_0 holds type and requester where the PEST has them, LOG_1 the address as PEST B does (M). */

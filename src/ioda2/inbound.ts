@@ -17,7 +17,7 @@ import type { ErrorPipeline, ErrorReport } from './error-pipeline.js';
 import type { LsiUnit } from './lsi.js';
 import type { MsiUnit } from './msi.js';
 import type { OutboundRequests } from './outbound-requests.js';
-import type { PaprInjection } from './papr-injection.js';
+import type { InjectionEffect, PaprInjection } from './papr-injection.js';
 import { RidFailure, type RidToPe } from './rid-to-pe.js';
 import { PHB3_TIMING } from './timing.js';
 import { DROP_REASON, type DropReason, INBOUND_DROPPED } from './trace.js';
@@ -82,6 +82,8 @@ export class InboundPath implements TlpSink {
   readonly #move: HandlerId;
   readonly #messageWaits = new SlotStore<Tlp>();
   readonly #msiArrives: HandlerId;
+  readonly #stalled: Tlp[] = [];
+  #quiesced = false;
   /** Posted writes reach memory in order; reads and MSIs stay behind the writes before them. */
   #lastEffectNs: TimeNs = 0;
 
@@ -102,7 +104,7 @@ export class InboundPath implements TlpSink {
     }
     if (this.#isClosed(tlp)) return;
     if (tlp.kind === 'Msg') this.#message(tlp);
-    else if (tlp.kind === 'MRd' || tlp.kind === 'MWr') this.#request(tlp);
+    else if (tlp.kind === 'MRd' || tlp.kind === 'MWr') this.#requestInTurn(tlp);
     else this.#unsupported(tlp);
   }
 
@@ -111,6 +113,30 @@ export class InboundPath implements TlpSink {
     const closed = this.#parts.closed();
     if (closed !== undefined) this.#dropped(tlp, closed);
     return closed !== undefined;
+  }
+
+  // ---- PHB_QUIESCE_DMA_G ------------------------------------------------------------------------------------------
+
+  /** While quiesced, requests from below wait without an error (M); let go, they follow in order. */
+  setQuiesce(state: 'quiesced' | 'running'): void {
+    this.#quiesced = state === 'quiesced';
+    if (this.#quiesced) return;
+    for (const tlp of this.#stalled.splice(0)) this.#request(tlp);
+  }
+
+  /** No data of a DMA are on their way. */
+  get isIdle(): boolean {
+    return this.#moving.size === 0;
+  }
+
+  reset(): void {
+    this.#stalled.length = 0;
+    this.#quiesced = false;
+  }
+
+  #requestInTurn(tlp: Tlp): void {
+    if (this.#quiesced) this.#stalled.push(tlp);
+    else this.#request(tlp);
   }
 
   #request(tlp: Tlp): void {
@@ -145,8 +171,9 @@ export class InboundPath implements TlpSink {
       return;
     }
     const address = fromHalves(tlp.addressHi, tlp.addressLo);
-    if (pe >= 0 && injection.fires('dma', write ? 'write' : 'read', address)) {
-      this.#fail(tlp, { event: 'papr-dma', pe });
+    const effect = pe >= 0 ? injection.fires('dma', write ? 'write' : 'read', address) : undefined;
+    if (effect) {
+      this.#fail(tlp, { event: 'papr-dma', pe }, effect);
       return;
     }
     const event = STATUS_EVENTS[status];
@@ -184,9 +211,9 @@ export class InboundPath implements TlpSink {
   }
 
   /** A failing check: recorded, then the request is dropped or answered. */
-  #fail(tlp: Tlp, what: Pick<ErrorReport, 'event' | 'pe'>): void {
+  #fail(tlp: Tlp, what: Pick<ErrorReport, 'event' | 'pe'>, effect: InjectionEffect = 'error'): void {
     const type: TransactionType = tlp.kind === 'MWr' ? 'dma-write' : 'dma-read';
-    this.#parts.errors.raise({
+    this.#parts.errors.inject(effect, {
       ...what,
       type,
       requesterId: tlp.requesterId,

@@ -52,10 +52,6 @@ export class LsiUnit {
     this.#refreshOne(index);
   }
 
-  isAsserted(index: number): boolean {
-    return this.#asserted[index] === 1;
-  }
-
   /** Presents every level anew: after a vector or the routing changed. */
   refresh(): void {
     for (let index = 0; index < LSI_COUNT; index++) this.#refreshOne(index);

@@ -30,6 +30,11 @@ const MSI_MOST_BYTES = 16;
 /** Presents one message; false if presentation bounced it. */
 export type PresentMessage = (isn: number, server: number, priority: number) => boolean;
 
+/** Sources count from the start of each range: the last 64 KiB below 4 GiB, and 1 MiB at 2^60. */
+function offsetInRange(tlp: Tlp): number {
+  return tlp.addressLo & (tlp.addressHi === 0 ? 0xffff : 0xf_ffff);
+}
+
 export class MsiUnit {
   /** Interrupts bounced by presentation, until they are presented again. */
   readonly rba = new TableStore(IODA_TABLES.RBA);
@@ -64,7 +69,7 @@ export class MsiUnit {
   receive(tlp: Tlp, pe: number): ErrorEventName | undefined {
     if (tlp.lengthBytes > MSI_MOST_BYTES) return 'msi-size';
     if (tlp.addressLo % MSI_ALIGNMENT_BYTES !== 0) return 'msi-alignment';
-    const isn = ((tlp.addressLo >>> 4) & 0xffff) | ((tlp.data?.[0] ?? 0) & 0x1f);
+    const isn = (offsetInRange(tlp) >>> 4) | ((tlp.data?.[0] ?? 0) & 0x1f);
     if (this.#base === undefined) return 'table-bar-disabled';
     if (isn >= this.#entries || isn >= MSI_SOURCES) return 'msi-source';
     const vector = this.#vector(isn);

@@ -58,6 +58,10 @@ export class OutboundRequests {
     this.#retry = parts.sim.handler(`${parts.name} CRS retry`, (tag, serial) => this.#resend(tag, serial));
   }
 
+  get isIdle(): boolean {
+    return this.#pending.every((pending) => pending === undefined);
+  }
+
   issue(request: OutboundRequest): void {
     const tag = this.#freeTag();
     if (tag === undefined) {

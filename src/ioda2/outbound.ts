@@ -93,8 +93,9 @@ export class OutboundPath {
     const { pe } = windows;
     if (errors.takeInjected(['OUT'], { pe, summary: 'load-store' })) return undefined;
     if (peState.mmioFrozen[pe] === 1) return this.#blocked('pe-frozen', pe, address);
-    if (!injection.fires('mmio', direction, BigInt(address))) return pe;
-    errors.raise({ event: 'papr-mmio', type, pe, address: BigInt(address) });
+    const effect = injection.fires('mmio', direction, BigInt(address));
+    if (!effect) return pe;
+    errors.inject(effect, { event: 'papr-mmio', type, pe, address: BigInt(address) });
     utl.latch(PORT_EVENT.OUTBOUND_DISCARD);
     return undefined;
   }

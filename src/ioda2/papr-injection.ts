@@ -24,6 +24,9 @@ const MMIO_BITS = (1n << 48n) - 1n;
  */
 export type InjectionPersistence = 'one-shot' | 'persistent';
 
+/** `error`: the trap bit of the injection is raised. `freeze`: only the PE freezes (M). */
+export type InjectionEffect = 'error' | 'freeze';
+
 export class PaprInjection {
   readonly #registers: RegisterFile<PhbRegisterName>;
   readonly #persistence: InjectionPersistence;
@@ -33,20 +36,20 @@ export class PaprInjection {
     this.#persistence = persistence;
   }
 
-  /** True if this operation is the one to fail; a one-shot injection is spent by that. */
-  fires(operation: InjectedOperation, direction: Direction, address: bigint): boolean {
+  /** What happens if this operation is the one to fail; a one-shot injection is spent by that. */
+  fires(operation: InjectedOperation, direction: Direction, address: bigint): InjectionEffect | undefined {
     const control = this.#registers.get('PHB_PAPR_ERR_INJ_CTL');
-    if (control === 0n) return false;
+    if (control === 0n) return undefined;
     const armed = (field: string): boolean => getField(control, controlAt(field)) === 1n;
-    if (!armed(ARMS[operation]) || !armed(DIRECTION_FIELD[direction])) return false;
-    if (!this.#matches(operation, address)) return false;
+    if (!armed(ARMS[operation]) || !armed(DIRECTION_FIELD[direction])) return undefined;
+    if (!this.#matches(operation, address)) return undefined;
     if (!armed('STICKY') && this.#persistence === 'one-shot') {
       this.#registers.set(
         'PHB_PAPR_ERR_INJ_CTL',
         control & ~(fieldMask(controlAt('READ')) | fieldMask(controlAt('WRITE'))),
       );
     }
-    return true;
+    return armed('FREEZE') ? 'freeze' : 'error';
   }
 
   #matches(operation: InjectedOperation, address: bigint): boolean {

@@ -63,6 +63,7 @@ export class Phb3 implements BusTarget, ScomTarget {
   readonly #linkControl: LinkControl;
   readonly #requests: OutboundRequests;
   readonly #config: ConfigCycles;
+  readonly #inbound: InboundPath;
   readonly #outbound: OutboundPath;
   readonly #page: RegisterPage;
   readonly #tvt: TableStore;
@@ -97,9 +98,7 @@ export class Phb3 implements BusTarget, ScomTarget {
       onWrite: (entry, hi, lo) => this.#translation.setTve(entry, hi, lo),
     });
     this.#lsi = new LsiUnit({ present: (isn, vector, asserted) => this.#presentLsi(isn, vector, asserted) });
-    this.#msi = new MsiUnit({ sim, name, memory }, (isn, server, priority) =>
-      this.#presentMsi(isn, server, priority),
-    );
+    this.#msi = new MsiUnit({ sim, name, memory }, (isn, server, priority) => this.#presentMsi(isn, server, priority));
 
     this.pbcq = new Pbcq({ bus, index, trace, source }, this.#pbcqClient());
     this.#errors = new ErrorPipeline({
@@ -122,7 +121,7 @@ export class Phb3 implements BusTarget, ScomTarget {
       ...{ ...common, bus, utl, trace, source, windows: this.#windows },
       ...{ peState: this.peState, linkControl: this.#linkControl },
     });
-    new InboundPath({
+    this.#inbound = new InboundPath({
       ...{ ...common, sim, name, source, memory, lsi: this.#lsi, msi: this.#msi },
       ...{ translation: this.#translation, ridToPe: this.#ridToPe },
       closed: () => (this.pbcq.heldInReset ? 'held-in-reset' : this.pbcq.isFenced ? 'fenced' : undefined),
@@ -138,6 +137,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     wireRegisters({
       ...{ registers, ioda: this.#ioda, lsi: this.#lsi, msi: this.#msi, windows: this.#windows, errors: this.#errors },
       ...{ ridToPe: this.#ridToPe, translation: this.#translation, peState: this.peState },
+      ...{ inbound: this.#inbound, requests: this.#requests },
     });
     bus.attach(this);
   }
@@ -289,6 +289,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     this.#options.bus.sim.trace.emit(ETU_RESET, this.#source, state === 'held' ? 1 : 0);
     if (state === 'released') return;
     this.#abandonRequests();
+    this.#inbound.reset();
     this.registers.resetAll();
     this.#ioda.select(0n);
     this.#ridToPe.setBase(undefined);

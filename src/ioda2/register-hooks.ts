@@ -6,9 +6,11 @@ import { fieldMask, getField, hiOf, loOf } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
 import type { DmaTranslation } from './dma-translation.js';
 import type { ErrorPipeline } from './error-pipeline.js';
+import type { InboundPath } from './inbound.js';
 import type { IodaAccess } from './ioda-access.js';
 import type { LsiUnit } from './lsi.js';
 import type { MsiUnit } from './msi.js';
+import type { OutboundRequests } from './outbound-requests.js';
 import type { OutboundWindows } from './outbound-windows.js';
 import type { PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
@@ -24,6 +26,8 @@ export interface WiredBlocks {
   readonly translation: DmaTranslation;
   readonly peState: PeState;
   readonly errors: ErrorPipeline;
+  readonly inbound: InboundPath;
+  readonly requests: OutboundRequests;
 }
 
 const fieldAt = (register: PhbRegisterName, field: string) => PHB_REGISTERS.field(register, field).at;
@@ -38,6 +42,7 @@ export function wireRegisters(blocks: WiredBlocks): void {
   wireIodaAccess(blocks);
   wireInterrupts(blocks);
   wireConfiguration(blocks);
+  wireQuiesce(blocks);
 }
 
 function wireTableBars({ registers, ridToPe, errors, peState, msi }: WiredBlocks): void {
@@ -142,5 +147,23 @@ function wireConfiguration({ registers, windows, translation, msi, errors }: Wir
   });
   registers.attach('PHB_ERR_INJECT', {
     onWrite: () => void errors.takeInjected(['PHB'], { pe: undefined, summary: 'both' }),
+  });
+}
+
+/** Source: qemu pnv_phb3_reg_write: with auto-reset nothing is stored. The idle bits read 1 when idle (M). */
+function wireQuiesce({ registers, inbound, requests }: WiredBlocks): void {
+  const name = 'PHB_QUIESCE_DMA_G';
+  const bitOf = (field: string): bigint => fieldMask(fieldAt(name, field));
+  registers.attach(name, {
+    onRead: (stored) =>
+      stored |
+      (inbound.isIdle ? bitOf('DMA_RESPONSE') : 0n) |
+      (requests.isIdle ? bitOf('MMIO_RESPONSE') : 0n) |
+      bitOf('TCE_RESPONSE'),
+    onWrite: (value) => {
+      const released = (value & bitOf('AUTORESET')) !== 0n;
+      registers.set(name, released ? 0n : value & bitOf('QUIESCE'));
+      inbound.setQuiesce(registers.field(name, 'QUIESCE') === 1n ? 'quiesced' : 'running');
+    },
   });
 }

@@ -1,6 +1,7 @@
 // npm run bench:peers: the same PHOLD in phbsim, SystemC, ns-3 and SimPy, side by side in one run; prints how much faster phbsim is.
 //   -- --json FILE     also writes {"phold-1024": {"systemc": ratio, "ns3": ratio, "simpy": ratio}, "phold-65536": {...}}
 //   -- --rounds N      rounds per peer (default 5); the fastest of each counts: it was disturbed least
+//   -- --events N      events measured in a round (default 2,000,000), after a quarter as many to warm up
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -10,18 +11,19 @@ import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
 
 const PEERS = join(ROOT, 'bench', 'peers');
 const SIZES = [1024, 65536];
-const WARM_UP_EVENTS = 500_000;
-const EVENTS = 2_000_000;
+const DEFAULT_EVENTS = 2_000_000;
 const PYTHON = '/usr/bin/python3';
 
 const { values: options } = parseArgs({
-  options: { json: { type: 'string' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    json: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    events: { type: 'string', default: String(DEFAULT_EVENTS) },
+  },
 });
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error(`--rounds ${options.rounds}: a whole number from 1 up`);
-  process.exit(1);
-}
+const rounds = wholeNumber('rounds');
+const events = wholeNumber('events');
+const warmUpEvents = Math.ceil(events / 4);
 
 ensureInstalled();
 ensureBuilt();
@@ -30,6 +32,13 @@ try {
   compareAll(findPeers());
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+function wholeNumber(option) {
+  const value = Number(options[option]);
+  if (Number.isInteger(value) && value >= 1) return value;
+  console.error(`--${option} ${options[option]}: a whole number from 1 up`);
+  process.exit(1);
 }
 
 /** Every peer that is installed; says what is not, and how to get it. A peer has one or more variants: the fastest one counts. */
@@ -102,7 +111,7 @@ function pkgConfig(library) {
 function compareAll(peers) {
   console.log(`machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`);
   console.log(
-    `${EVENTS.toLocaleString('en-US')} events after ${WARM_UP_EVENTS.toLocaleString('en-US')} to warm up; the fastest of ${rounds} rounds`,
+    `${events.toLocaleString('en-US')} events after ${warmUpEvents.toLocaleString('en-US')} to warm up; the fastest of ${rounds} rounds`,
   );
   const report = {};
   for (const size of SIZES) report[`phold-${size}`] = compare(size, peers);
@@ -140,7 +149,7 @@ function compare(size, peers) {
 }
 
 function measure([program, ...args], size, extra) {
-  const all = [...args, size, WARM_UP_EVENTS, EVENTS, ...extra].map(String);
+  const all = [...args, size, warmUpEvents, events, ...extra].map(String);
   const { error, status, stdout, stderr } = spawnSync(program, all, { encoding: 'utf8' });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${program} ended with status ${status}:\n${stderr}`);
@@ -148,7 +157,7 @@ function measure([program, ...args], size, extra) {
 }
 
 function rate(seconds) {
-  return `${Math.round(EVENTS / seconds)
+  return `${Math.round(events / seconds)
     .toLocaleString('en-US')
     .padStart(11)} events/s`;
 }

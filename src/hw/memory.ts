@@ -36,6 +36,9 @@ const CHUNK_BYTES = CHUNK_PAGES * PAGE_BYTES;
 const IN_PAGE = PAGE_BYTES - 1;
 const PAGE_SHIFT = 16;
 const IN_CHUNK = CHUNK_PAGES - 1;
+const TWO_32 = 2 ** 32;
+/** Chunk numbers of addresses below this stay in 31 bits. */
+const CHUNK_HI_LIMIT = 2 ** 26;
 const MAX_SIZE_BYTES = 2 ** 46;
 
 type Chunk = (DataView | undefined)[];
@@ -186,6 +189,30 @@ export class SystemMemory {
     this.hi = page.getUint32(at);
     this.lo = page.getUint32(at + 4);
     return true;
+  }
+
+  /**
+   * As `tryReadHalves` with the address in halves: whole numbers all the way, for the innermost loop of a table walk.
+   * The address is 8-aligned.
+   */
+  tryReadHalvesAt(addressHi: number, addressLo: number): boolean {
+    const chunk = this.baseAddress === 0 ? this.chunks[(addressHi << 4) | (addressLo >>> 28)] : undefined;
+    const page =
+      addressHi < CHUNK_HI_LIMIT && chunk !== undefined ? chunk[(addressLo >>> PAGE_SHIFT) & IN_CHUNK] : undefined;
+    if (page === undefined) return this.tryReadHalves(addressHi * TWO_32 + addressLo);
+    const at = addressLo & IN_PAGE;
+    this.hi = page.getUint32(at);
+    this.lo = page.getUint32(at + 4);
+    return true;
+  }
+
+  /** As `read16`, but -1 instead of an error where there is no memory. */
+  tryRead16(address: number): number {
+    const offset = address - this.baseAddress;
+    if (!(offset >= 0 && offset + 2 <= this.sizeBytes)) return -1;
+    const at = offset & IN_PAGE;
+    const page = at > PAGE_BYTES - 2 ? undefined : this.pageAt(offset);
+    return page === undefined ? this.fetch(offset, 2).getUint16(0) : page.getUint16(at);
   }
 
   write64Halves(address: number, hi: number, lo: number): void {

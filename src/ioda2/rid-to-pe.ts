@@ -49,9 +49,8 @@ export class RidToPe {
 
   private fetch(rid: number): number {
     if (this.base === undefined) return RidFailure.BAR_DISABLED;
-    const address = this.base + rid * RTE_BYTES;
-    if (!this.memory.contains(address, RTE_BYTES)) return RidFailure.MEMORY_ERROR;
-    const rte = this.memory.read16(address);
+    const rte = this.memory.tryRead16(this.base + rid * RTE_BYTES);
+    if (rte < 0) return RidFailure.MEMORY_ERROR;
     // A refused entry is not cached (M): software that repairs it need not invalidate.
     if (rte >= PE_COUNT) return rte === RTE_NO_PE ? RidFailure.NO_PE : RidFailure.INVALID_RTE;
     this.pes[this.cache.claim(rid, 0, 0)] = rte;

@@ -61,7 +61,7 @@ export function realPageOf(hi: number, lo: number, pageShift: number): number {
   return (hi & REAL_ADDRESS_HI) * 2 ** 32 + (((lo >>> pageShift) << pageShift) >>> 0);
 }
 
-/** Address of the table an indirect TCE names. All bits count: an address outside memory is a failed fetch. */
-export function nextTableOf(hi: number, lo: number): number {
-  return hi * 2 ** 32 + ((lo & -GRANULE) >>> 0);
+/** Low half of the address of the table an indirect TCE names. All high bits count: an address outside memory is a failed fetch. */
+export function nextTableLo(lo: number): number {
+  return (lo & -GRANULE) >>> 0;
 }

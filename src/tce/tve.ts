@@ -157,7 +157,9 @@ export class TveTable {
   readonly pageShift: Uint8Array;
   /** Address bits the first level's index is shifted by. */
   readonly topShift: Uint8Array;
-  readonly tableAddress: Float64Array;
+  /** Halves of the address of the first table. */
+  readonly tableHi: Uint32Array;
+  readonly tableLo: Uint32Array;
   /** Address bits that must be 0, because the tables do not reach them. */
   readonly beyondReachHi: Uint32Array;
   readonly beyondReachLo: Uint32Array;
@@ -177,7 +179,8 @@ export class TveTable {
     this.indexBits = new Uint8Array(entries);
     this.pageShift = new Uint8Array(entries);
     this.topShift = new Uint8Array(entries);
-    this.tableAddress = new Float64Array(entries);
+    this.tableHi = new Uint32Array(entries);
+    this.tableLo = new Uint32Array(entries);
     this.beyondReachHi = new Uint32Array(entries);
     this.beyondReachLo = new Uint32Array(entries);
     this.firstGranule = new Uint32Array(entries);
@@ -216,7 +219,8 @@ export class TveTable {
     this.indexBits[index] = tve.indexBits;
     this.pageShift[index] = tve.pageShift;
     this.topShift[index] = (tve.levels - 1) * tve.indexBits + tve.pageShift;
-    this.tableAddress[index] = tve.tableAddress;
+    this.tableHi[index] = Math.floor(tve.tableAddress / 2 ** 32);
+    this.tableLo[index] = tve.tableAddress >>> 0;
     const reach = Math.min(tve.levels * tve.indexBits + tve.pageShift, WINDOW_BITS);
     this.beyondReachHi[index] = reach > 32 ? 2 ** (WINDOW_BITS - 32) - 2 ** (reach - 32) : 2 ** (WINDOW_BITS - 32) - 1;
     this.beyondReachLo[index] = reach >= 32 ? 0 : 2 ** 32 - 2 ** reach;

@@ -3,7 +3,7 @@
  * Facts: ioda2-phb3 6.3.3 steps 5, 7, 8; linux pci-ioda-tce.c: pnv_tce.
  */
 import type { SystemMemory } from '../hw/memory.js';
-import { nextTableOf, permissionOf } from './tce.js';
+import { nextTableLo, permissionOf } from './tce.js';
 import { type TveTable, WINDOW_BITS } from './tve.js';
 
 export const WalkStatus = {
@@ -19,6 +19,7 @@ export type WalkStatus = (typeof WalkStatus)[keyof typeof WalkStatus];
 /** The TVE select and the address space above it take no part in the walk, however far a table reaches (M). */
 const WINDOW_HI = 2 ** (WINDOW_BITS - 32) - 1;
 const ENTRY_BYTES = 8;
+const TWO_32 = 2 ** 32;
 
 /** True when the tables of a translated TVE reach the address. */
 export function reaches(tves: TveTable, index: number, addressHi: number, addressLo: number): boolean {
@@ -63,30 +64,37 @@ export class TceWalker {
     const hi = addressHi & WINDOW_HI;
     const indexBits = tves.indexBits[index]!;
     let shift = tves.topShift[index]!;
-    let table = tves.tableAddress[index]!;
+    let tableHi = tves.tableHi[index]!;
+    let tableLo = tves.tableLo[index]!;
     let levelsLeft = tves.levels[index]!;
     let status: WalkStatus = WalkStatus.OK;
-    let entry = 0;
+    let entryHi = 0;
+    let entryLo = 0;
     for (;;) {
-      entry = table + tableIndex(hi, addressLo, shift, indexBits) * ENTRY_BYTES;
+      const offset = tableIndex(hi, addressLo, shift, indexBits) * ENTRY_BYTES;
+      const sum = tableLo + offset;
+      entryLo = sum >>> 0;
+      // Tables are aligned to 4 KiB only, so one may lie across a 4 GiB boundary.
+      entryHi = sum === entryLo ? tableHi : tableHi + Math.floor(sum / TWO_32);
       levelsLeft--;
-      if (!memory.tryReadHalves(entry)) {
-        this.entryAddress[0] = entry;
-        this.levelsLeft = levelsLeft;
-        return WalkStatus.MEMORY_ERROR;
+      if (!memory.tryReadHalvesAt(entryHi, entryLo)) {
+        status = WalkStatus.MEMORY_ERROR;
+        break;
       }
       if (levelsLeft === 0) break;
       if (permissionOf(memory.lo) === 0) {
         status = WalkStatus.INDIRECT_FAULT;
         break;
       }
-      table = nextTableOf(memory.hi, memory.lo);
+      tableHi = memory.hi;
+      tableLo = nextTableLo(memory.lo);
       shift -= indexBits;
     }
-    this.entryAddress[0] = entry;
+    this.entryAddress[0] = entryHi * TWO_32 + entryLo;
+    this.levelsLeft = levelsLeft;
+    if (status === WalkStatus.MEMORY_ERROR) return status;
     this.tceHi = memory.hi;
     this.tceLo = memory.lo;
-    this.levelsLeft = levelsLeft;
     return status;
   }
 }

@@ -148,6 +148,35 @@ describe('system memory', () => {
     expect(() => memory.write64Halves(12, 0, 0)).toThrow(MemoryAccessError);
   });
 
+  it('answers a table walk with what is there, and says where nothing is', () => {
+    const memory = new SystemMemory({ sizeBytes: 2 ** 36 });
+    const based = new SystemMemory({ sizeBytes: 64, baseAddress: 0x1000 });
+    const high = 0x3_4567_89a8;
+    memory.write64(high, 0x0123_4567_89ab_cdefn);
+    based.write64(0x1038, 7n);
+    const halves = (m: SystemMemory): [number, number] => [m.hi, m.lo];
+
+    expect(memory.tryReadHalves(high)).toBe(true);
+    expect(halves(memory)).toEqual([0x0123_4567, 0x89ab_cdef]);
+    memory.tryReadHalves(0);
+    expect(halves(memory)).toEqual([0, 0]);
+    expect(memory.tryReadHalvesAt(3, 0x4567_89a8)).toBe(true);
+    expect(halves(memory)).toEqual([0x0123_4567, 0x89ab_cdef]);
+    expect(memory.tryReadHalvesAt(3, 0x9000_0000)).toBe(true);
+    expect(halves(memory)).toEqual([0, 0]);
+    expect(based.tryReadHalvesAt(0, 0x1038)).toBe(true);
+    expect(halves(based)).toEqual([0, 7]);
+    expect(memory.tryRead16(high + 6)).toBe(0xcdef);
+    expect(memory.tryRead16(0x5_0000)).toBe(0);
+
+    expect(memory.tryReadHalves(2 ** 36)).toBe(false);
+    expect(memory.tryReadHalvesAt(16, 0)).toBe(false);
+    expect(memory.tryReadHalvesAt(0xffff_ffff, 0xffff_fff8)).toBe(false);
+    expect(based.tryReadHalvesAt(0, 0x1040)).toBe(false);
+    expect(based.tryRead16(0xfff)).toBe(-1);
+    expect(memory.tryRead16(2 ** 36 - 1)).toBe(-1);
+  });
+
   it.each([
     [{ sizeBytes: 0 }],
     [{ sizeBytes: 1.5 }],

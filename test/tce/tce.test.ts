@@ -3,7 +3,7 @@ import {
   decodeTce,
   encodeIndirectTce,
   encodeTce,
-  nextTableOf,
+  nextTableLo,
   Permission,
   permissionOf,
   realPageOf,
@@ -27,9 +27,9 @@ describe('a TCE', () => {
     expect(decodeTce(0x400_3002n, 12)).toEqual({ page: 0x400_3000n, read: 'refused', write: 'allowed' });
   });
 
-  it('cuts a real address to 50 bits but the address of a table not at all', () => {
+  it('cuts a real address to 50 bits, and permissions and ignored bits off the address of a table', () => {
     expect(realPageOf(0xff03_0000, 0xf400_3fff, 24)).toBe(0x3_0000_f400_0000);
-    expect(nextTableOf(0xff03_0000, 0xf400_3fff)).toBe(0xff03_0000 * 2 ** 32 + 0xf400_3000);
+    expect(nextTableLo(0xf400_3fff)).toBe(0xf400_3000);
   });
 
   it.each([-4096, 0x1001, 2 ** 50, Number.NaN])('cannot name real address %d', (address) => {

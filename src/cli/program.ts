@@ -4,6 +4,8 @@ import { Command } from 'commander';
 import { explainCommand } from './explain.js';
 import { regsCommand } from './regs.js';
 import { replayCommand } from './replay.js';
+import { runCommand } from './run.js';
+import { tourCommand } from './tour.js';
 
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
@@ -15,7 +17,9 @@ export function program(): Command {
     .description("A deterministic simulator of IBM's PCI host bridges with freeze, fence and recovery.")
     .version(version())
     .showHelpAfterError('Run with --help for the commands and examples.')
+    .addCommand(tourCommand())
     .addCommand(replayCommand())
+    .addCommand(runCommand())
     .addCommand(explainCommand())
     .addCommand(regsCommand())
     .addHelpText(

@@ -1,4 +1,5 @@
 /** `phbsim tour`: the main job on the shipped inputs, as `npm start` runs it. */
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { runExplain } from './explain.js';
@@ -44,6 +45,13 @@ const STOPS: readonly Stop[] = [
 const PROJECT = new URL('../../', import.meta.url);
 const RULE_WIDTH = 100;
 
+/** As a person would type it from where they are. */
+function pathOf(input: string): string {
+  const path = fileURLToPath(new URL(input, PROJECT));
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith('..') ? path : fromHere;
+}
+
 /** Runs every stop and returns the worst exit status. */
 export function runTour(streams: Streams = HOST_STREAMS): number {
   let worst = 0;
@@ -57,7 +65,7 @@ export function runTour(streams: Streams = HOST_STREAMS): number {
         '-'.repeat(RULE_WIDTH),
       ].join('\n'),
     );
-    worst = Math.max(worst, stop.run(fileURLToPath(new URL(stop.input, PROJECT)), streams));
+    worst = Math.max(worst, stop.run(pathOf(stop.input), streams));
     streams.out('');
   });
   streams.out(
@@ -69,7 +77,10 @@ export function runTour(streams: Streams = HOST_STREAMS): number {
 }
 
 export function tourCommand(): Command {
-  return new Command('tour').description('run replay, run and explain on the shipped inputs').action(() => {
-    process.exitCode = runTour();
-  });
+  return new Command('tour')
+    .description('run replay, run and explain on the shipped inputs')
+    .addHelpText('after', ['', 'Examples:', '  phbsim tour', '  npm start'].join('\n'))
+    .action(() => {
+      process.exitCode = runTour();
+    });
 }

@@ -13,7 +13,15 @@ import { LinkEnd, type LinkTiming } from './link-end.js';
 import { LINK_PROFILE, type LinkProfile, type LinkSpeed, type LinkWidth, tlpGbps } from './link-profile.js';
 
 export type LinkState = 'detect' | 'polling' | 'configuration' | 'l0' | 'recovery' | 'disabled' | 'hot-reset';
-const STATES: readonly LinkState[] = ['detect', 'polling', 'configuration', 'l0', 'recovery', 'disabled', 'hot-reset'];
+export const LINK_STATES: readonly LinkState[] = [
+  'detect',
+  'polling',
+  'configuration',
+  'l0',
+  'recovery',
+  'disabled',
+  'hot-reset',
+];
 
 /** What is plugged in below. */
 export interface LinkPartner {
@@ -273,7 +281,7 @@ export class Link implements LinkTiming {
 
   private enter(state: LinkState): void {
     this.current = state;
-    this.sim.trace.emit(LINK_STATE, this.source, STATES.indexOf(state), this.speed, this.width);
+    this.sim.trace.emit(LINK_STATE, this.source, LINK_STATES.indexOf(state), this.speed, this.width);
     for (const listener of this.listeners) listener(this);
     this.changed.emit();
   }

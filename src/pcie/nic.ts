@@ -218,10 +218,8 @@ export class Nic extends Endpoint {
   /** A frame of random length whose bytes follow from its number, so that a receiver can check it. */
   private makeFrame(): Uint8Array {
     const number = this.frameNumber++;
-    const frame = Uint8Array.from(
-      { length: MIN_FRAME + this.traffic.below(MAX_FRAME - MIN_FRAME + 1) },
-      (_, i) => number + i,
-    );
+    const frame = new Uint8Array(MIN_FRAME + this.traffic.below(MAX_FRAME - MIN_FRAME + 1));
+    for (let i = 0; i < frame.length; i++) frame[i] = number + i;
     frame.set(littleEndianBytes(number, 4));
     return frame;
   }

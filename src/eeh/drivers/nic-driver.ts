@@ -20,6 +20,7 @@ import { ENODEV } from '../errno.js';
 import type { PciDevice, PciErrorHandlers } from '../pci/device.js';
 import { allOnes } from '../pci/regs.js';
 import type { PciDriver } from './driver.js';
+import { NicTransmitter } from './nic-transmitter.js';
 import type { DmaBuffer, DriverServices } from './services.js';
 import type { ErsVote } from './votes.js';
 
@@ -30,6 +31,8 @@ export interface NicDriverOptions {
   readonly name?: string;
   readonly flavour?: NicFlavour;
   readonly pollPeriodNs?: TimeNs;
+  /** Sends a frame this often; default never. */
+  readonly sendPeriodNs?: TimeNs;
   readonly ringSize?: number;
   readonly bufferBytes?: number;
   /** Default: every card of the model's vendor and device id. */
@@ -46,6 +49,7 @@ export interface NicState {
   readonly services: DriverServices;
   readonly ring: DmaBuffer;
   readonly buffers: DmaBuffer[];
+  readonly transmitter: NicTransmitter | undefined;
   savedHeader: readonly number[];
   next: number;
   packets: number;
@@ -106,6 +110,7 @@ export class NicDriver implements PciDriver {
     if (card === undefined) return;
     this.stopPolling(card);
     yield* this.write(card, 'CONTROL', 0);
+    if (card.transmitter !== undefined) yield* card.transmitter.free();
     for (const buffer of [...card.buffers, card.ring]) yield* card.services.free(device, buffer);
     yield* card.services.disableDevice(device);
     this.cards.splice(this.cards.indexOf(card), 1);
@@ -117,8 +122,10 @@ export class NicDriver implements PciDriver {
     for (let i = 0; i < this.ringSize; i++) {
       buffers.push(yield* services.allocate(device, this.bufferBytes, 'from-device'));
     }
+    const sends = this.options.sendPeriodNs !== undefined;
+    const transmitter = sends ? yield* NicTransmitter.allocate(device, services) : undefined;
     const counters = { next: 0, packets: 0, bytes: 0, deadReads: 0 };
-    return { device, services, ring, buffers, savedHeader: [], poller: undefined, ...counters };
+    return { device, services, ring, buffers, transmitter, savedHeader: [], poller: undefined, ...counters };
   }
 
   /** Programs the ring from scratch and begins to look for packets. */
@@ -131,7 +138,10 @@ export class NicDriver implements PciDriver {
     yield* this.write(card, 'RX_RING_HI', Math.floor(dmaAddress / 2 ** 32));
     yield* this.write(card, 'RX_RING_SIZE', this.ringSize);
     yield* this.write(card, 'RX_TAIL', this.ringSize - 1);
-    yield* this.write(card, 'CONTROL', NIC_CONTROL.RECEIVE);
+    if (card.transmitter !== undefined)
+      yield* card.transmitter.start((register, value) => this.write(card, register, value));
+    const transmit = card.transmitter === undefined ? 0 : NIC_CONTROL.TRANSMIT;
+    yield* this.write(card, 'CONTROL', NIC_CONTROL.RECEIVE | transmit);
     this.startPolling(card);
   }
 
@@ -146,12 +156,20 @@ export class NicDriver implements PciDriver {
   }
 
   private *poll(card: NicState): Process<void> {
+    const { transmitter, services } = card;
     const period = this.options.pollPeriodNs ?? ms(1);
+    let lastSentNs = services.nowNs;
     for (;;) {
       yield* delay(period);
       const head = yield* this.read(card, 'RX_HEAD');
-      if (head === allOnes(4)) card.deadReads++;
-      else yield* this.receive(card, head);
+      if (head === allOnes(4)) {
+        card.deadReads++;
+        continue;
+      }
+      yield* this.receive(card, head);
+      if (transmitter === undefined || services.nowNs - lastSentNs < this.options.sendPeriodNs!) continue;
+      lastSentNs = services.nowNs;
+      yield* transmitter.send((register, value) => this.write(card, register, value));
     }
   }
 
@@ -226,6 +244,7 @@ export class NicDriver implements PciDriver {
       const fresh = yield* card.services.map(card.device, realAddress, bytes, 'from-device');
       card.buffers[index] = { dmaAddress: fresh, realAddress, bytes };
     }
+    if (card.transmitter !== undefined) yield* card.transmitter.remap();
   }
 
   private *resume(device: PciDevice): Process<void> {

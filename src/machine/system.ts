@@ -1,0 +1,237 @@
+/**
+ * A whole machine with its software: chips and cards, firmware on one processor port, Linux on top, a driver per slot.
+ * Software gets the port and nothing else; names lead from slots to devices, PEs and drivers.
+ */
+import { NicDriver, type NicFlavour } from '../eeh/drivers/nic-driver.js';
+import { LinuxKernel } from '../eeh/kernel.js';
+import type { PciDevice } from '../eeh/pci/device.js';
+import type { CardTarget, DmaPages } from '../faults/target.js';
+import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
+import type { PhbNode } from '../opal/device-tree.js';
+import { Opal } from '../opal/opal.js';
+import type { Simulator, SimulatorOptions } from '../sim/simulator.js';
+import { ms, type TimeNs } from '../sim/time.js';
+import { WindowPages } from './dma-pages.js';
+import { PowerNv8 } from './powernv8.js';
+import {
+  type Branch,
+  buildBranch,
+  type DriverKind,
+  type PlacedSlot,
+  type PlacedSwitch,
+  phbCount,
+  type Topology,
+} from './topology.js';
+
+export interface SystemOptions extends SimulatorOptions, Topology {
+  /** Freezes an hour that a device may have before it is given up. */
+  readonly maxFreezes?: number;
+}
+
+export interface FirmwareLine {
+  readonly timeNs: TimeNs;
+  readonly text: string;
+}
+
+/** Firmware's memory stands above what the kernel is given. */
+const FIRMWARE_HEAP = 0x3000_0000;
+
+export class NotBootedError extends Error {
+  override readonly name = 'NotBootedError';
+  constructor() {
+    super('the machine has no kernel yet: call boot() first');
+  }
+}
+
+export class PowerSystem {
+  readonly machine: PowerNv8;
+  readonly opal: Opal;
+  readonly slots: readonly SystemSlot[];
+  readonly switches: readonly PlacedSwitch[];
+  readonly firmwareLog: FirmwareLine[] = [];
+  private running: LinuxKernel | undefined;
+
+  constructor(private readonly options: SystemOptions) {
+    const branches: Branch[] = [];
+    this.machine = new PowerNv8({
+      ...options,
+      phbs: phbCount(options),
+      slot: (sim, phb) => {
+        branches[phb] = buildBranch(sim, phb, options);
+        return branches[phb].card;
+      },
+    });
+    this.switches = branches.flatMap((branch) => branch.switch ?? []);
+    this.slots = branches
+      .flatMap((branch) => branch.slots)
+      .sort((a, b) => a.number - b.number)
+      .map((slot) => new SystemSlot(this, slot, options.slots.get(slot.number)!.driver));
+    this.opal = new Opal(this.machine.cpu(), {
+      heapBase: FIRMWARE_HEAP,
+      phbs: this.machine.phbs.map((_, index) => ({ index, ...scomPlace(index) })),
+      log: (text) => this.firmwareLog.push({ timeNs: this.sim.now, text }),
+    });
+  }
+
+  get sim(): Simulator {
+    return this.machine.sim;
+  }
+
+  /** Firmware, then the kernel with its drivers; returns when the drivers are bound. */
+  boot(): void {
+    this.sim.complete('firmware boot', this.opal.boot());
+    const { maxFreezes } = this.options;
+    this.running = new LinuxKernel(this.sim, this.machine.cpu('cpu1'), this.opal, {
+      phbs: this.opal.deviceTree(),
+      firmwareInterrupts: this.opal.firmwareInterrupts(),
+      drivers: this.slots.flatMap((slot) => (slot.driver === undefined ? [] : [slot.driver])),
+      ...(maxFreezes === undefined ? {} : { maxFreezes }),
+    });
+    this.sim.complete('kernel boot', this.running.boot());
+    for (const slot of this.slots) slot.lookUp();
+  }
+
+  get kernel(): LinuxKernel {
+    if (this.running === undefined) throw new NotBootedError();
+    return this.running;
+  }
+
+  slot(name: string): SystemSlot | undefined {
+    return this.slots.find((slot) => slot.name === name);
+  }
+
+  /** The PE that the kernel gave a bus and device. */
+  peOfRid(phb: number, rid: number): number | undefined {
+    const controller = this.kernel.controllers.find((each) => each.phbId === phb);
+    return controller === undefined ? undefined : this.kernel.peSetup.numbers(controller).ofBus(rid >> 8)?.number;
+  }
+
+  /** Slots and switches whose bus has this PE now. */
+  namesOfPe(phb: number, pe: number): string[] {
+    const slots = this.slots.filter((slot) => slot.phb === phb && slot.pe === pe).map((slot) => slot.name);
+    const switches = this.switches.filter((each) => each.phb === phb && this.peOfRid(phb, each.switch.rid) === pe);
+    return [...slots, ...switches.map((each) => each.name)];
+  }
+
+  phbNode(phb: number): PhbNode {
+    return this.opal.deviceTree().find((node) => node.index === phb)!;
+  }
+
+  /** What the chip left in memory about a PE's freeze, with the freeze bits as the chip has them. For tools. */
+  peekPest(phb: number, pe: number): { a: bigint; b: bigint } {
+    const entry = this.phbNode(phb).tables.pest.address + pe * PEST_ENTRY_BYTES;
+    const { memory, phbs } = this.machine;
+    const chip = phbs[phb]!;
+    return {
+      a: memory.read64(entry) | chip.peekTable('PESTA', pe),
+      b: memory.read64(entry + PEST_ENTRY_BYTES / 2) | chip.peekTable('PESTB', pe),
+    };
+  }
+}
+
+const PEST_ENTRY_BYTES = 16;
+
+/** Drivers send a frame this often, so that cards read memory too. */
+const SEND_PERIOD_NS = ms(10);
+
+/** One slot by its name: the card in it, and what software makes of that card now. */
+export class SystemSlot {
+  readonly driver: NicDriver | undefined;
+  /** PE and bus id outlive the device: a card that was given up is still asked after. */
+  private lastPe: number | undefined;
+  private lastBusId: string | undefined;
+
+  constructor(
+    private readonly system: PowerSystem,
+    readonly place: PlacedSlot,
+    readonly driverKind: DriverKind,
+  ) {
+    if (driverKind !== 'none') this.driver = this.makeDriver(driverKind);
+  }
+
+  get name(): string {
+    return this.place.name;
+  }
+
+  get phb(): number {
+    return this.place.phb;
+  }
+
+  /** The device as the kernel has it now; gone after an unplug. */
+  get device(): PciDevice | undefined {
+    const { kernel } = this.system;
+    return kernel.devices.find((device) => this.isMine(device));
+  }
+
+  get pe(): number | undefined {
+    this.lookUp();
+    return this.lastPe;
+  }
+
+  get busId(): string | undefined {
+    this.lookUp();
+    return this.lastBusId;
+  }
+
+  /** Pages of the device's 32-bit window; none without a PE. */
+  get dmaPages(): DmaPages | undefined {
+    const { device, system } = this;
+    const table = device === undefined ? undefined : system.kernel.peSetup.peOf(device)?.dma?.table;
+    return table === undefined ? undefined : new WindowPages(system.machine.memory, table);
+  }
+
+  /** What a fault may hold of this slot. */
+  faultTarget(): CardTarget {
+    const { card } = this.place;
+    const pages = (): DmaPages | undefined => this.dmaPages;
+    return {
+      ...{ kind: 'card', name: this.name, endpoint: card, link: card.slot! },
+      get pages() {
+        return pages();
+      },
+    };
+  }
+
+  /** Packets the driver took since boot, over every reset and replug. */
+  get packets(): number {
+    return this.driver?.totalPackets ?? 0;
+  }
+
+  /** Frames the card sent for its driver since it was bound. */
+  get sent(): number {
+    const { device } = this;
+    return (device === undefined ? undefined : this.driver?.card(device)?.transmitter?.sent) ?? 0;
+  }
+
+  lookUp(): void {
+    const { device } = this;
+    if (device === undefined) return;
+    this.lastBusId = device.name;
+    this.lastPe = this.system.kernel.peSetup.peOf(device)?.number ?? this.lastPe;
+  }
+
+  private makeDriver(flavour: NicFlavour): NicDriver {
+    return new NicDriver({
+      flavour,
+      sendPeriodNs: SEND_PERIOD_NS,
+      wants: (device) => (this.isMine(device) ? 'yes' : 'no'),
+    });
+  }
+
+  private isMine(device: PciDevice): boolean {
+    const { path, phb } = this.place;
+    return device.bus.controller.phbId === phb && pathTo(device).join() === path.join();
+  }
+}
+
+/** Device and function numbers from the root bus down. */
+function pathTo(device: PciDevice): number[] {
+  const { bridge } = device.bus;
+  return [...(bridge === undefined ? [] : pathTo(bridge)), device.devfn];
+}
+
+function scomPlace(index: number): { nest: number; pci: number; spci: number } {
+  const at = (group: keyof typeof PBCQ_SCOM_RANGES): number =>
+    PBCQ_SCOM_RANGES[group].base + PBCQ_SCOM_RANGES[group].strideOfPhb * index;
+  return { nest: at('nest'), pci: at('pci'), spci: at('spci') };
+}

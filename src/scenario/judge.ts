@@ -1,0 +1,211 @@
+/** Decides each expectation from what was observed: met and when, not met and why, or not yet. */
+import { hex64 } from '../hw/bits.js';
+import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import { formatTime, type TimeNs } from '../sim/time.js';
+import type { FreezeSeen, Observer } from './observer.js';
+import type { Expectation } from './scenario.js';
+import type { Traffic } from './traffic.js';
+
+export interface Verdict {
+  readonly expectation: Expectation;
+  readonly state: 'met' | 'not-met' | 'open';
+  /** When it was met, if that is a moment. */
+  readonly timeNs?: TimeNs;
+  /** What was seen, in words. */
+  readonly because: string;
+}
+
+/** What a judge may look at. */
+export interface Evidence {
+  readonly system: PowerSystem;
+  readonly observer: Observer;
+  readonly traffic: Traffic;
+  /** When the drivers were up. */
+  readonly startNs: TimeNs;
+}
+
+type Finding = Omit<Verdict, 'expectation'>;
+
+const open = (because: string): Finding => ({ state: 'open', because });
+const metAt = (timeNs: TimeNs, because: string): Finding => ({ state: 'met', timeNs, because });
+
+/** Looks at an expectation now. `open` at the end of the run means not met. */
+export function judge(expectation: Expectation, evidence: Evidence): Verdict {
+  const finding = find(expectation, evidence);
+  const { withinNs } = expectation;
+  const first = evidence.observer.firstStrikeNs;
+  if (finding.state !== 'met' || finding.timeNs === undefined || withinNs === undefined || first === undefined) {
+    return { expectation, ...finding };
+  }
+  if (finding.timeNs - first <= withinNs) return { expectation, ...finding };
+  const late = `too late, ${formatTime(finding.timeNs - first)} after the fault: ${finding.because}`;
+  return { expectation, state: 'not-met', timeNs: finding.timeNs, because: late };
+}
+
+function find(expectation: Expectation, evidence: Evidence): Finding {
+  switch (expectation.kind) {
+    case 'freeze':
+      return frozen(expectation, evidence);
+    case 'pest':
+      return pest(expectation, evidence);
+    case 'untouched':
+      return untouched(evidence.system.slot(expectation.slot)!, evidence);
+    case 'recovered':
+      return recovered(evidence.system.slot(expectation.slot)!, evidence);
+    case 'failed':
+      return failed(evidence.system.slot(expectation.slot)!, evidence);
+    case 'left-frozen':
+      return leftFrozen(evidence.system.slot(expectation.slot)!, evidence);
+    case 'answered':
+      return answered(evidence.system.slot(expectation.slot)!, expectation.status);
+    case 'log':
+    case 'no-log':
+      return logged(expectation, evidence);
+    case 'fenced':
+    case 'not-fenced':
+      return fenced(expectation, evidence);
+  }
+}
+
+/** Freezes of the PE that an error caused, from the first fault on. */
+function freezesOf(name: string, { observer }: Evidence): FreezeSeen[] {
+  const first = observer.firstStrikeNs;
+  if (first === undefined) return [];
+  return observer.freezesOf(name).filter((freeze) => freeze.timeNs >= first && freeze.cause !== undefined);
+}
+
+function frozen(expectation: Extract<Expectation, { kind: 'freeze' }>, evidence: Evidence): Finding {
+  const all = freezesOf(expectation.pe, evidence);
+  const { causes, times } = expectation;
+  const fitting = all.filter((freeze) => causes === undefined || causes.includes(freeze.cause!.event));
+  const found = fitting[times - 1];
+  if (found !== undefined) {
+    const count = times > 1 ? ` for the ${ordinal(times)} time` : '';
+    return metAt(found.timeNs, `froze${count}: ${found.cause!.event}`);
+  }
+  const other = all.find((freeze) => !fitting.includes(freeze));
+  if (other !== undefined) return open(`froze, but of ${other.cause!.event}`);
+  return open(all.length === 0 ? 'its PE never froze' : `froze ${all.length} times only`);
+}
+
+function pest(expectation: Extract<Expectation, { kind: 'pest' }>, evidence: Evidence): Finding {
+  const all = freezesOf(expectation.pe, evidence);
+  const found = all.find(({ pest: { a, b } }) => (expectation.a ?? a) === a && (expectation.b ?? b) === b);
+  if (found !== undefined) return metAt(found.timeNs, `PESTA ${hex64(found.pest.a)} PESTB ${hex64(found.pest.b)}`);
+  const seen = all[0]?.pest;
+  return open(seen === undefined ? 'its PE never froze' : `PESTA ${hex64(seen.a)} PESTB ${hex64(seen.b)}`);
+}
+
+/** Known only at the end: nothing may happen to it, and its driver goes on. */
+function untouched(slot: SystemSlot, evidence: Evidence): Finding {
+  const { observer, traffic, system, startNs } = evidence;
+  const first = observer.firstStrikeNs ?? system.sim.now;
+  const freeze = observer.freezesOf(slot.name).find((each) => each.timeNs >= first);
+  if (freeze !== undefined)
+    return {
+      state: 'not-met',
+      timeNs: freeze.timeNs,
+      because: `its PE froze (${freeze.cause?.event ?? 'by software'})`,
+    };
+  const { registers } = slot.place.card;
+  const lost = registers.get('RX_DROPPED') + registers.get('DMA_ERRORS');
+  if (lost > 0) return { state: 'not-met', because: `its card lost ${lost} packets` };
+  if (slot.device?.driver === undefined) return { state: 'not-met', because: 'it has no driver' };
+  const before = traffic.between(slot.name, startNs, first);
+  const since = traffic.between(slot.name, first, system.sim.now);
+  const gap = traffic.longestGap(slot.name, first, system.sim.now);
+  const figures = `${before} packets before, ${since} since, none lost, longest pause ${formatTime(gap)}`;
+  if (before === 0 || since === 0) return { state: 'not-met', because: `no traffic: ${figures}` };
+  const allowed = LONGEST_PAUSE * usualGap(slot.name, evidence, first);
+  return gap > allowed
+    ? { state: 'not-met', because: `it stood still: ${figures}` }
+    : { state: 'met', because: figures };
+}
+
+/** A pause this many times the usual one is a pause. */
+const LONGEST_PAUSE = 5;
+
+function usualGap(slot: string, { traffic, startNs }: Evidence, first: TimeNs): TimeNs {
+  const before = traffic.between(slot, startNs, first);
+  return Math.max((first - startNs) / Math.max(1, before), traffic.longestGap(slot, startNs, first) / 2);
+}
+
+/** Thawed, with a driver, and packets come again. */
+function recovered(slot: SystemSlot, evidence: Evidence): Finding {
+  const since = cameBack(slot, evidence);
+  if (typeof since === 'string') return open(since);
+  if (slot.device === undefined) return open('the kernel has removed it');
+  if (slot.device.driver === undefined) return open('it has no driver');
+  if (slot.device.channel !== 'normal') return open(`its channel is ${slot.device.channel}`);
+  const progress = evidence.traffic.firstProgressAfter(slot.name, since);
+  if (progress === undefined) return open('its driver has received nothing since');
+  return metAt(progress, 'the driver receives again');
+}
+
+/** When its PE was thawed, or its fenced bridge reset, for the last time; or why not. */
+function cameBack(slot: SystemSlot, evidence: Evidence): TimeNs | string {
+  const { observer } = evidence;
+  const freeze = freezesOf(slot.name, evidence).at(-1);
+  const ofPhb = observer.phbs.filter(({ phb }) => phb === slot.phb);
+  const fence = ofPhb.findLast(({ what }) => what === 'fenced');
+  if (fence !== undefined && fence.timeNs >= (freeze?.timeNs ?? 0)) {
+    const reset = ofPhb.findLast(({ what, timeNs }) => what === 'reset' && timeNs > fence.timeNs);
+    return reset?.timeNs ?? 'its bridge is still fenced';
+  }
+  if (freeze === undefined) return 'its PE never froze';
+  return freeze.thawedNs ?? 'its PE is still frozen';
+}
+
+function failed(slot: SystemSlot, { observer }: Evidence): Finding {
+  const { pe, phb } = slot;
+  if (pe === undefined) return open('it has no PE');
+  const label = `PHB#${phb.toString(16)}-PE#${pe.toString(16)}`;
+  const line = observer.log.find(({ text }) => text.includes(`Unable to recover from failure from ${label}`));
+  return line === undefined ? open('the kernel has not given it up') : metAt(line.timeNs, 'the kernel gave it up');
+}
+
+/** Known only at the end: frozen, and software has forgotten about it. */
+function leftFrozen(slot: SystemSlot, evidence: Evidence): Finding {
+  const freeze = freezesOf(slot.name, evidence).at(-1);
+  if (freeze === undefined) return { state: 'not-met', because: 'its PE never froze' };
+  if (freeze.thawedNs !== undefined) return { state: 'not-met', timeNs: freeze.thawedNs, because: 'its PE was thawed' };
+  return { state: 'met', because: 'its PE is frozen, and nobody recovers it' };
+}
+
+function answered(slot: SystemSlot, status: string): Finding {
+  const reads = slot.place.card.strayReads;
+  if (reads.some((read) => read.status === status)) return { state: 'met', because: `the read ended with ${status}` };
+  return open(reads.length === 0 ? 'no stray read has ended' : `the read ended with ${reads[0]!.status}`);
+}
+
+function logged(expectation: Extract<Expectation, { kind: 'log' | 'no-log' }>, { observer }: Evidence): Finding {
+  const { pattern } = expectation;
+  const line = observer.log.find(({ text }) =>
+    typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text),
+  );
+  if (expectation.kind === 'log') {
+    return line === undefined ? open('the kernel has not said so') : metAt(line.timeNs, `"${firstLine(line.text)}"`);
+  }
+  if (line === undefined) return { state: 'met', because: 'the kernel never said so' };
+  return { state: 'not-met', timeNs: line.timeNs, because: `"${firstLine(line.text)}"` };
+}
+
+function fenced(expectation: Extract<Expectation, { kind: 'fenced' | 'not-fenced' }>, { observer }: Evidence): Finding {
+  const found = observer.phbs.find((each) => each.what === 'fenced' && each.phb === expectation.phb);
+  if (expectation.kind === 'fenced')
+    return found === undefined ? open('it never fenced') : metAt(found.timeNs, 'fenced');
+  if (found === undefined) return { state: 'met', because: 'never fenced' };
+  return { state: 'not-met', timeNs: found.timeNs, because: 'it fenced' };
+}
+
+/** Decided for good before the end of the run. */
+export function waitsForEnd(expectation: Expectation): boolean {
+  return ['untouched', 'left-frozen', 'no-log', 'not-fenced'].includes(expectation.kind);
+}
+
+const firstLine = (text: string): string => text.split('\n')[0]!;
+
+function ordinal(n: number): string {
+  const teen = n % 100 >= 11 && n % 100 <= 13;
+  return `${n}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
+}

@@ -1,0 +1,214 @@
+/**
+ * Watches a run and keeps what matters of it: faults, errors, freezes, loads of all ones, link changes, the kernel's log,
+ * the packets of each slot. It looks at traces and logs and changes nothing.
+ */
+import type { LogRecord } from '../eeh/log.js';
+import type { FaultEngine, Strike } from '../faults/engine.js';
+import { fromHalves } from '../hw/bits.js';
+import { INTERRUPT_TAKEN } from '../hw/interrupts.js';
+import { MMIO_LOAD } from '../hw/system-bus.js';
+import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { PestWords } from '../ioda2/error-bits/pest.js';
+import { ERROR_RAISED, ETU_RESET, FENCED, PE_FREEZE } from '../ioda2/trace.js';
+import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import { LINK_STATE } from '../pcie/link.js';
+import { MessageCode, type Tlp } from '../pcie/tlp.js';
+import type { TimeNs } from '../sim/time.js';
+import type { TraceRecord } from '../sim/trace.js';
+import { FirmwareWatch } from './firmware-watch.js';
+
+export interface ErrorSeen {
+  readonly timeNs: TimeNs;
+  readonly phb: number;
+  readonly event: ErrorEventName;
+  /** None where the requester has no PE. */
+  readonly pe: number | undefined;
+  readonly requesterId: number;
+  readonly address: bigint;
+}
+
+/** A PE froze: both halves at once, by an error or by software. */
+export interface FreezeSeen {
+  readonly timeNs: TimeNs;
+  readonly phb: number;
+  readonly pe: number;
+  /** Slots and switches that had this PE then. */
+  readonly who: readonly string[];
+  readonly cause: ErrorSeen | undefined;
+  readonly pest: PestWords;
+  /** When both halves were let go. */
+  thawedNs: TimeNs | undefined;
+}
+
+/** A load from a slot's registers gave all ones. */
+export interface OnesSeen {
+  readonly timeNs: TimeNs;
+  readonly slot: string;
+  readonly address: number;
+}
+
+/** The processor took an interrupt of a bridge's own. */
+export interface InterruptSeen {
+  readonly timeNs: TimeNs;
+  readonly irq: number;
+}
+
+export interface PacketSeen {
+  readonly timeNs: TimeNs;
+  readonly slot: string;
+  readonly tlp: Tlp;
+}
+
+export interface LinkSeen {
+  readonly timeNs: TimeNs;
+  readonly link: string;
+  readonly state: number;
+  readonly speed: number;
+  readonly width: number;
+}
+
+export interface PhbSeen {
+  readonly timeNs: TimeNs;
+  readonly phb: number;
+  readonly what: 'fenced' | 'reset';
+}
+
+const NO_PE = 0xffff;
+const ONES = 0xffff_ffff;
+/** A packet this soon after a fault, at its address, is the fault's. */
+const STRAY_WINDOW_NS = 10_000;
+
+export class Observer {
+  readonly strikes: Strike[] = [];
+  readonly errors: ErrorSeen[] = [];
+  readonly freezes: FreezeSeen[] = [];
+  readonly ones: OnesSeen[] = [];
+  readonly strays: PacketSeen[] = [];
+  readonly links: LinkSeen[] = [];
+  readonly interrupts: InterruptSeen[] = [];
+  readonly phbs: PhbSeen[] = [];
+  readonly log: LogRecord[] = [];
+  readonly firmware: FirmwareWatch;
+  private lastSent: PacketSeen | undefined;
+  private readonly phbIds = new Map<string, number>();
+
+  constructor(
+    private readonly system: PowerSystem,
+    engine: FaultEngine,
+  ) {
+    const { trace } = system.sim;
+    for (const [index, phb] of system.machine.phbs.entries()) this.phbIds.set(phb.name, index);
+    this.firmware = new FirmwareWatch(system.machine);
+    engine.onStrike((strike) => this.struck(strike));
+    trace.subscribe((record) => this.errorRaised(record), [ERROR_RAISED]);
+    trace.subscribe((record) => this.peChanged(record), [PE_FREEZE]);
+    trace.subscribe((record) => this.phbChanged(record), [FENCED, ETU_RESET]);
+    trace.subscribe((record) => this.linkChanged(record), [LINK_STATE]);
+    trace.subscribe((record) => this.loaded(record), [MMIO_LOAD]);
+    trace.subscribe(({ time, values }) => this.interrupts.push({ timeNs: time, irq: values[0]! }), [INTERRUPT_TAKEN]);
+    system.kernel.log.subscribe((record) => this.log.push(record));
+    for (const slot of system.slots) slot.place.card.slot?.down.observe((tlp) => this.sent(slot, tlp));
+  }
+
+  get firstStrikeNs(): TimeNs | undefined {
+    return this.strikes[0]?.timeNs;
+  }
+
+  /** Freezes of the PE of a slot or switch. */
+  freezesOf(name: string): FreezeSeen[] {
+    return this.freezes.filter((freeze) => freeze.who.includes(name));
+  }
+
+  private errorRaised({ time, source, values }: TraceRecord): void {
+    const [event, pe, requesterId, high, low] = values;
+    this.errors.push({
+      timeNs: time,
+      phb: this.phbIds.get(source)!,
+      event: ERROR_EVENT_NAMES[event!]!,
+      pe: pe === NO_PE ? undefined : pe!,
+      requesterId: requesterId!,
+      address: fromHalves(high!, low!),
+    });
+  }
+
+  private peChanged({ time, source, values }: TraceRecord): void {
+    const [pe, , frozen] = values;
+    const phb = this.phbIds.get(source)!;
+    const open = this.freezes.findLast(
+      (freeze) => freeze.phb === phb && freeze.pe === pe && freeze.thawedNs === undefined,
+    );
+    if (frozen === 1) {
+      if (open === undefined) this.frozen(time, phb, pe!);
+      return;
+    }
+    const chip = this.system.machine.phbs[phb]!;
+    if (open !== undefined && !chip.peState.isFrozen(pe!)) open.thawedNs = time;
+  }
+
+  /** An error freezes in the same instant in which it is raised; all else is software. */
+  private frozen(timeNs: TimeNs, phb: number, pe: number): void {
+    const last = this.errors.findLast((error) => error.phb === phb);
+    const cause = last?.timeNs === timeNs ? last : undefined;
+    // The chip's bits follow one after the other; both are set when the event is over.
+    const { a, b } = this.system.peekPest(phb, pe);
+    const pest = cause === undefined ? { a, b } : { a: a | FROZEN, b: b | FROZEN };
+    this.freezes.push({ timeNs, phb, pe, who: this.system.namesOfPe(phb, pe), cause, pest, thawedNs: undefined });
+    if (cause !== undefined) this.firmware.cutOff(phb);
+  }
+
+  private phbChanged({ time, source, kind, values }: TraceRecord): void {
+    const fenced = kind.id === FENCED.id;
+    if (!fenced && values[0] !== 1) return;
+    const phb = this.phbIds.get(source)!;
+    this.phbs.push({ timeNs: time, phb, what: fenced ? 'fenced' : 'reset' });
+    if (fenced) this.firmware.cutOff(phb);
+  }
+
+  private linkChanged({ time, source, values }: TraceRecord): void {
+    const [state, speed, width] = values;
+    this.links.push({ timeNs: time, link: source, state: state!, speed: speed!, width: width! });
+  }
+
+  private loaded({ time, values }: TraceRecord): void {
+    const [high, low, , , value] = values;
+    if (value !== ONES) return;
+    const address = high! * 2 ** 32 + low!;
+    const slot = this.system.slots.find((each) => ownsAddress(each, address));
+    if (slot !== undefined) this.ones.push({ timeNs: time, slot: slot.name, address });
+  }
+
+  /** A card may send its stray packet before the fault is told of, or later. */
+  private sent(slot: SystemSlot, tlp: Tlp): void {
+    const packet = { timeNs: this.system.sim.now, slot: slot.name, tlp };
+    const strike = this.strikes.at(-1);
+    if (strike !== undefined && belongs(packet, strike)) this.strays.push(packet);
+    else this.lastSent = packet;
+  }
+
+  private struck(strike: Strike): void {
+    this.strikes.push(strike);
+    if (this.lastSent !== undefined && belongs(this.lastSent, strike)) this.strays.push(this.lastSent);
+  }
+}
+
+function belongs({ timeNs, slot, tlp }: PacketSeen, { fault, timeNs: struckNs, address }: Strike): boolean {
+  if (slot !== fault.target || timeNs < struckNs || timeNs - struckNs > STRAY_WINDOW_NS) return false;
+  if (address !== undefined) return targets(tlp, address);
+  return tlp.poisoned === true || (tlp.kind === 'Msg' && ERROR_MESSAGES.has(tlp.messageCode ?? 0));
+}
+
+const ERROR_MESSAGES = new Set<number>([MessageCode.ERR_COR, MessageCode.ERR_NONFATAL, MessageCode.ERR_FATAL]);
+const FROZEN = 1n << 63n;
+
+function targets(tlp: Tlp, address: bigint): boolean {
+  return (tlp.kind === 'MWr' || tlp.kind === 'MRd') && fromHalves(tlp.addressHi, tlp.addressLo) === address;
+}
+
+function ownsAddress(slot: SystemSlot, address: number): boolean {
+  const { device } = slot;
+  if (device === undefined) return false;
+  return device.resources.some(({ index, sizeBytes }) => {
+    const base = device.cpuAddress(index);
+    return base !== undefined && address >= base && address < base + sizeBytes;
+  });
+}

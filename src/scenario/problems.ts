@@ -1,0 +1,123 @@
+/** What is wrong with a scenario file, where, and what would be right. */
+
+/** Offsets into the text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Problem {
+  readonly at: Span;
+  /** What is wrong. */
+  readonly message: string;
+  /** Under the caret: what was meant, perhaps. */
+  readonly hint?: string;
+  /** What is allowed, or where to look it up. */
+  readonly remedy?: string;
+}
+
+export class ScenarioError extends Error {
+  override readonly name = 'ScenarioError';
+
+  constructor(
+    readonly file: string,
+    readonly problems: readonly Problem[],
+    text: string,
+  ) {
+    const lines = new Lines(text);
+    const inOrder = [...problems].sort((a, b) => a.at.start - b.at.start);
+    super(inOrder.map((problem) => formatProblem(file, problem, lines)).join('\n\n'));
+  }
+}
+
+/** Line and column, from 1, of an offset. */
+export class Lines {
+  private readonly lines: readonly string[];
+  private readonly starts: number[] = [];
+
+  constructor(text: string) {
+    this.lines = text.split('\n');
+    let start = 0;
+    for (const line of this.lines) {
+      this.starts.push(start);
+      start += line.length + 1;
+    }
+  }
+
+  place(offset: number): { line: number; column: number } {
+    let line = this.starts.findIndex((start) => start > offset) - 1;
+    if (line < 0) line = this.starts.length - 1;
+    return { line: line + 1, column: offset - this.starts[line]! + 1 };
+  }
+
+  text(line: number): string {
+    return (this.lines[line - 1] ?? '').replace(/\r$/, '');
+  }
+}
+
+function formatProblem(file: string, problem: Problem, lines: Lines): string {
+  const { line, column } = lines.place(problem.at.start);
+  const number = String(line).padStart(5);
+  const caret = `${' '.repeat(number.length)} | ${' '.repeat(Math.max(0, column - 1))}^`;
+  const out = [`${file}:${line}:${column}  ${problem.message}`, `${number} | ${lines.text(line)}`];
+  out.push(problem.hint === undefined ? caret : `${caret} ${problem.hint}`);
+  if (problem.remedy !== undefined) out.push(...wrap(problem.remedy, REMEDY_WIDTH).map((line) => `   ${line}`));
+  return out.join('\n');
+}
+
+const REMEDY_WIDTH = 96;
+
+/** Breaks a text at its spaces. */
+export function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.trim().split(/\s+/)) {
+    const line = lines.at(-1)!;
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
+/** Near enough to be a slip of the fingers: a third of the letters may differ. */
+const SLIP = 3;
+
+/** The allowed word that was probably meant. */
+export function closest(word: string, allowed: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / SLIP)) + 1;
+  for (const candidate of allowed) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) {
+      best = candidate;
+      least = distance;
+    }
+  }
+  return best ?? allowed.find((candidate) => partsOf(word).every((part) => closeToAny(part, partsOf(candidate))));
+}
+
+const partsOf = (word: string): string[] =>
+  word
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((part) => part !== '');
+
+/** A word of several parts may lack some: dma-unmapped means dma-write-unmapped. */
+function closeToAny(part: string, others: readonly string[]): boolean {
+  return others.some((other) => editDistance(part, other) <= Math.floor(part.length / (2 * SLIP)));
+}
+
+/** Letters to change, add, leave out, or swap with their neighbour. */
+function editDistance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, i) => i)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? rows[i - 2]![j - 2]! + 1 : Number.POSITIVE_INFINITY;
+      row.push(Math.min(substitute, swap, rows[i - 1]![j]! + 1, row[j - 1]! + 1));
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

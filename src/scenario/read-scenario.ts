@@ -1,0 +1,139 @@
+/** From the text of a scenario file to a scenario, or to every problem in it with its line. */
+import { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from '../faults/catalogue.js';
+import type { PlannedFault } from '../faults/engine.js';
+import { PHBS_PER_CHIP } from '../machine/powernv8.js';
+import { DEVICE_MODELS, DRIVER_KINDS, MOST_SLOTS_PER_PHB, type SlotOptions } from '../machine/topology.js';
+import { type Names, namesOf } from './names.js';
+import { readExpectation } from './read-expectation.js';
+import { type MapReader, Reader, type Value } from './reader.js';
+import { DEFAULT_SETTLE_NS, type Expectation, type Scenario } from './scenario.js';
+
+const KEYS = ['name', 'about', 'seed', 'machine', 'faults', 'expect', 'settle', 'until'] as const;
+const MACHINE_KEYS = ['chip', 'slots', 'max-freezes'] as const;
+const SLOT_KEYS = ['device', 'driver', 'phb', 'frame-every'] as const;
+const FAULT_KEYS = ['at', 'kind', 'device', 'times', 'every'] as const;
+const CHIPS = ['phb3'] as const;
+
+/** Slots are counted over the whole machine. */
+const MOST_SLOTS = PHBS_PER_CHIP * MOST_SLOTS_PER_PHB;
+const MOST_TIMES = 1000;
+const NAME = /^[a-z0-9][a-z0-9-]*$/;
+
+export function readScenario(file: string, text: string): Scenario {
+  const reader = new Reader(file, text);
+  const root = reader.root();
+  root.only(KEYS);
+  const name = readName(root);
+  const about = root.need('about')?.string() ?? '';
+  const machine = root.need('machine')?.map();
+  const slots = machine === undefined ? new Map<number, SlotOptions>() : readMachine(machine);
+  const names = namesOf(slots);
+  const faults = (root.need('faults')?.list() ?? []).map((item) => readFault(item, names));
+  const expect = (root.need('expect')?.list() ?? []).map((item) => readExpectation(item, names));
+  if (root.has('expect') && expect.length === 0) root.get('expect')!.fail('a scenario expects something');
+  const scenario: Scenario = {
+    ...{ name, about, slots },
+    seed: readSeed(root, name),
+    maxFreezes: machine?.get('max-freezes')?.integer(0, MOST_TIMES),
+    faults: faults.filter((fault): fault is PlannedFault => fault !== undefined),
+    expect: expect.filter((each): each is Expectation => each !== undefined),
+    settleNs: root.get('settle')?.duration() ?? DEFAULT_SETTLE_NS,
+    untilNs: root.get('until')?.duration(),
+  };
+  reader.finish();
+  return scenario;
+}
+
+function readName(root: MapReader): string {
+  const value = root.need('name');
+  const name = value?.string();
+  if (name === undefined || value === undefined) return '';
+  if (!NAME.test(name))
+    value.fail('a name is small letters, digits and hyphens', { hint: 'such as dma-write-unmapped' });
+  return name;
+}
+
+/** Another name, another seed: two scenarios do not share their luck. */
+function readSeed(root: MapReader, name: string): string {
+  const value = root.get('seed');
+  if (value === undefined) return name;
+  return value.isText ? (value.string() ?? '') : String(value.integer(0, Number.MAX_SAFE_INTEGER) ?? '');
+}
+
+function readMachine(machine: MapReader): Map<number, SlotOptions> {
+  machine.only(MACHINE_KEYS);
+  machine.get('chip')?.oneOf(CHIPS, 'chip');
+  const slots = new Map<number, SlotOptions>();
+  const map = machine.need('slots')?.map();
+  for (const key of map?.keys ?? []) {
+    const number = Number(key);
+    const value = map!.get(key, `slot ${key}`)!;
+    if (!/^\d+$/.test(key) || number < 1 || number > MOST_SLOTS) {
+      value.reader.add({ at: map!.keySpan(key), message: `slots have numbers from 1 to ${MOST_SLOTS}, not "${key}"` });
+      continue;
+    }
+    const slot = readSlot(value);
+    if (slot !== undefined) slots.set(number, slot);
+  }
+  if (map !== undefined && map.keys.length === 0) map.fail('a machine has at least one slot');
+  for (let phb = 0; phb < PHBS_PER_CHIP; phb++) {
+    const here = [...slots.values()].filter((slot) => (slot.phb ?? 0) === phb).length;
+    if (here > MOST_SLOTS_PER_PHB) map?.fail(`PHB ${phb} has ${here} slots; ${MOST_SLOTS_PER_PHB} is the most`);
+  }
+  return slots;
+}
+
+function readSlot(value: Value): SlotOptions | undefined {
+  const map = value.map();
+  if (map === undefined) return undefined;
+  map.only(SLOT_KEYS);
+  const device = map.need('device')?.oneOf(DEVICE_MODELS, 'device');
+  const driver = map.get('driver')?.oneOf(DRIVER_KINDS, 'driver') ?? 'none';
+  const phb = map.get('phb')?.integer(0, PHBS_PER_CHIP - 1);
+  const framePeriodNs = map.get('frame-every')?.duration();
+  if (framePeriodNs !== undefined && framePeriodNs < SHORTEST_FRAME_NS) map.get('frame-every')!.fail('at least 2 us');
+  if (device === undefined) return undefined;
+  return {
+    ...{ device, driver, framePeriodNs: framePeriodNs ?? DEFAULT_FRAME_NS },
+    ...(phb === undefined ? {} : { phb }),
+  };
+}
+
+/** A frame of full length takes 1.2 us on the network. */
+const SHORTEST_FRAME_NS = 2e3;
+const DEFAULT_FRAME_NS = 1e6;
+
+function readFault(value: Value, names: Names): PlannedFault | undefined {
+  const map = value.map();
+  if (map === undefined) return undefined;
+  const kind = map.need('kind')?.oneOf(FAULT_KINDS, 'fault kind', 'Fault kinds: phbsim run --faults');
+  const atNs = map.need('at')?.duration();
+  if (kind === undefined) return undefined;
+  const declaration: FaultDeclaration = FAULTS[kind];
+  map.only([...FAULT_KEYS, ...Object.keys(declaration.parameters)]);
+  const target = readTarget(map, kind, names);
+  const times = map.get('times')?.integer(1, MOST_TIMES);
+  const everyNs = map.get('every')?.duration();
+  if ((times ?? 1) > 1 && !map.has('every')) map.get('times')!.fail(`${times} times: say how far apart with "every"`);
+  const parameters: Record<string, number> = {};
+  for (const [name, { least, most }] of Object.entries(declaration.parameters)) {
+    const given = map.get(name)?.integer(least, most);
+    if (given !== undefined) parameters[name] = given;
+  }
+  if (atNs === undefined || target === undefined) return undefined;
+  return {
+    ...{ kind, target, atNs, parameters },
+    ...(times === undefined ? {} : { times }),
+    ...(everyNs === undefined ? {} : { everyNs }),
+  };
+}
+
+function readTarget(map: MapReader, kind: FaultKind, names: Names): string | undefined {
+  const { hits }: FaultDeclaration = FAULTS[kind];
+  const allowed = [
+    ...(hits.includes('card') ? names.slots : []),
+    ...(hits.includes('switch') ? names.switches : []),
+    ...(hits.includes('phb') ? names.phbs : []),
+  ];
+  return map.need('device')?.oneOf(allowed, 'device', `${kind} can hit: ${allowed.join(', ') || 'nothing here'}`);
+}

@@ -1,0 +1,210 @@
+/** Reads typed values from YAML nodes and gathers every problem instead of stopping at the first. */
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import { quantize, type TimeNs } from '../sim/time.js';
+import { closest, type Problem, ScenarioError, type Span } from './problems.js';
+
+const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
+const DURATION = /^(\d+(?:\.\d+)?)\s*([a-zµ]+)$/;
+const LONGEST_NS = 24 * 3600e9;
+
+export const DURATION_REMEDY = `A duration is a number with a unit (${Object.keys(UNITS).join(', ')}), such as 5 ms.`;
+
+export class Reader {
+  readonly problems: Problem[] = [];
+
+  constructor(
+    readonly file: string,
+    readonly text: string,
+  ) {}
+
+  /** The document's map. Throws at once if the text is no YAML. */
+  root(): MapReader {
+    const document = parseDocument(this.text, { uniqueKeys: true });
+    for (const error of document.errors) {
+      const [start, end] = error.pos;
+      // The message of the library ends in an excerpt of its own.
+      this.add({
+        at: { start, end },
+        message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+      });
+    }
+    this.finish();
+    if (!isMap(document.contents)) {
+      this.add({ at: spanOf(document.contents), message: 'a scenario is a map', remedy: 'Begin with "name: ...".' });
+      this.finish();
+    }
+    return new MapReader(this, document.contents as YAMLMap, 'the scenario');
+  }
+
+  add(problem: Problem): void {
+    this.problems.push(problem);
+  }
+
+  /** Throws what has been gathered, if anything. */
+  finish(): void {
+    if (this.problems.length > 0) throw new ScenarioError(this.file, this.problems, this.text);
+  }
+}
+
+/** One value with its place. Every getter reports what does not fit and then gives `undefined`. */
+export class Value {
+  constructor(
+    readonly reader: Reader,
+    private readonly node: unknown,
+    /** How messages name it. */
+    readonly what: string,
+    private readonly fallback: Span,
+  ) {}
+
+  get span(): Span {
+    return (this.node as Node | null)?.range ? spanOf(this.node as Node) : this.fallback;
+  }
+
+  fail(message: string, more: Pick<Problem, 'hint' | 'remedy'> = {}): undefined {
+    this.reader.add({ at: this.span, message, ...more });
+    return undefined;
+  }
+
+  /** The scalar as written. */
+  private get scalar(): unknown {
+    return isScalar(this.node) ? this.node.value : undefined;
+  }
+
+  get isText(): boolean {
+    return typeof this.scalar === 'string';
+  }
+
+  string(): string | undefined {
+    const { scalar } = this;
+    if (typeof scalar === 'string' && scalar.trim() !== '') return scalar;
+    return this.fail(`${this.what} must be text, not ${this.shown}`);
+  }
+
+  integer(least: number, most: number): number | undefined {
+    const { scalar } = this;
+    if (typeof scalar === 'number' && Number.isInteger(scalar) && scalar >= least && scalar <= most) return scalar;
+    return this.fail(`${this.what} must be a whole number from ${least} to ${most}, not ${this.shown}`);
+  }
+
+  /** 64 bits, as 0x... */
+  word(): bigint | undefined {
+    // YAML makes a number of 0x...; the digits as written do not lose any.
+    const source = isScalar(this.node) ? (this.node.source ?? '') : '';
+    if (/^0x[0-9a-f]{1,16}$/i.test(source)) return BigInt(source);
+    return this.fail(`${this.what} must be a 64-bit word such as 0x8000b03a00000000, not ${this.shown}`);
+  }
+
+  duration(): TimeNs | undefined {
+    const { scalar } = this;
+    const [, digits, unit] = (typeof scalar === 'string' ? DURATION.exec(scalar.trim()) : undefined) ?? [];
+    if (digits === undefined) {
+      const hint = typeof scalar === 'number' ? `${scalar} what? such as ${scalar} ms` : undefined;
+      return this.fail(`${this.what} must be a duration, not ${this.shown}`, {
+        remedy: DURATION_REMEDY,
+        ...(hint === undefined ? {} : { hint }),
+      });
+    }
+    const factor = UNITS[unit === 'µs' ? 'us' : unit!];
+    if (factor === undefined) return this.fail(`unknown unit "${unit}"`, { remedy: DURATION_REMEDY });
+    const ns = quantize(Number(digits) * factor);
+    if (ns > LONGEST_NS) return this.fail(`${this.what} is longer than a day`);
+    return ns;
+  }
+
+  oneOf<T extends string>(allowed: readonly T[], kind: string, remedy?: string): T | undefined {
+    const { scalar } = this;
+    const written = typeof scalar === 'string' || typeof scalar === 'number' ? String(scalar) : undefined;
+    const found = allowed.find((each) => each === written);
+    if (found !== undefined) return found;
+    const meant = written === undefined ? undefined : closest(written, allowed);
+    return this.fail(`unknown ${kind} ${written === undefined ? this.shown : `"${written}"`}`, {
+      ...(meant === undefined ? {} : { hint: `did you mean ${meant}?` }),
+      remedy: remedy ?? `Allowed: ${allowed.join(', ')}`,
+    });
+  }
+
+  map(): MapReader | undefined {
+    if (isMap(this.node)) return new MapReader(this.reader, this.node, this.what);
+    return this.fail(`${this.what} must be a map ({ key: value, ... }), not ${this.shown}`);
+  }
+
+  list(): Value[] | undefined {
+    if (!isSeq(this.node)) return this.fail(`${this.what} must be a list (- ...), not ${this.shown}`);
+    return this.node.items.map((item, i) => new Value(this.reader, item, `${this.what}, item ${i + 1},`, this.span));
+  }
+
+  private get shown(): string {
+    const { node } = this;
+    if (isMap(node)) return 'a map';
+    if (isSeq(node)) return 'a list';
+    if (isAlias(node)) return 'an alias';
+    if (!isScalar(node) || node.value === null) return 'nothing';
+    return `"${node.source ?? ''}"`;
+  }
+}
+
+export class MapReader {
+  readonly span: Span;
+  private readonly pairs: readonly { key: string; keySpan: Span; value: unknown }[];
+
+  constructor(
+    private readonly reader: Reader,
+    map: YAMLMap,
+    readonly what: string,
+  ) {
+    this.span = spanOf(map);
+    this.pairs = map.items.map(({ key, value }: Pair) => ({
+      key: isScalar(key) ? (key.source ?? '') : '',
+      keySpan: spanOf(key as Node),
+      value,
+    }));
+  }
+
+  get keys(): string[] {
+    return this.pairs.map((pair) => pair.key);
+  }
+
+  /** Reports keys that are not among the allowed ones. */
+  only(allowed: readonly string[]): void {
+    for (const { key, keySpan } of this.pairs) {
+      if (allowed.includes(key)) continue;
+      const meant = closest(key, allowed);
+      this.reader.add({
+        at: keySpan,
+        message: `${this.what} has no "${key}"`,
+        ...(meant === undefined ? {} : { hint: `did you mean ${meant}?` }),
+        remedy: `Allowed: ${allowed.join(', ')}`,
+      });
+    }
+  }
+
+  has(key: string): boolean {
+    return this.pairs.some((pair) => pair.key === key);
+  }
+
+  /** `what`: how messages name the value, if not by its key. */
+  get(key: string, what: string = key): Value | undefined {
+    const pair = this.pairs.find((each) => each.key === key);
+    return pair === undefined ? undefined : new Value(this.reader, pair.value, what, pair.keySpan);
+  }
+
+  need(key: string): Value | undefined {
+    const value = this.get(key);
+    if (value === undefined) this.fail(`${this.what} lacks "${key}"`);
+    return value;
+  }
+
+  keySpan(key: string): Span {
+    return this.pairs.find((pair) => pair.key === key)?.keySpan ?? this.span;
+  }
+
+  fail(message: string, remedy?: string): undefined {
+    this.reader.add({ at: this.span, message, ...(remedy === undefined ? {} : { remedy }) });
+    return undefined;
+  }
+}
+
+function spanOf(node: Node | null | undefined): Span {
+  const [start, end] = node?.range ?? [0, 0];
+  return { start, end };
+}

@@ -5,11 +5,14 @@ import tseslint from 'typescript-eslint';
 const banned = (selector, message) => ({ selector, message });
 
 const CORE_BANS = [
-  banned("Identifier[name='Date']", 'The core has no host clock: use the simulator\'s time.'),
+  banned("Identifier[name='Date']", "The core has no host clock: use the simulator's time."),
   banned("MemberExpression[object.name='Math'][property.name='random']", 'Draw from a named random stream instead.'),
-  banned("Identifier[name='performance']", 'The core has no host clock: use the simulator\'s time.'),
+  banned("Identifier[name='performance']", "The core has no host clock: use the simulator's time."),
   banned("MemberExpression[object.name='process'][property.name='hrtime']", 'The core has no host clock.'),
-  banned("CallExpression[callee.name=/^(setTimeout|setInterval|setImmediate|queueMicrotask)$/]", 'Schedule an event instead of a host timer.'),
+  banned(
+    'CallExpression[callee.name=/^(setTimeout|setInterval|setImmediate|queueMicrotask)$/]',
+    'Schedule an event instead of a host timer.',
+  ),
   banned('AwaitExpression', 'The core has no async: write a process (generator).'),
   banned(':function[async=true]', 'The core has no async: write a process (generator).'),
   banned("Identifier[name='Promise']", 'The core has no promises: write a process (generator).'),

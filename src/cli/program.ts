@@ -5,6 +5,7 @@ import { explainCommand } from './explain.js';
 import { regsCommand } from './regs.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
+import { serveCommand } from './serve.js';
 import { tourCommand } from './tour.js';
 
 function version(): string {
@@ -22,6 +23,7 @@ export function program(): Command {
     .addCommand(runCommand())
     .addCommand(explainCommand())
     .addCommand(regsCommand())
+    .addCommand(serveCommand())
     .addHelpText(
       'after',
       [

@@ -4,8 +4,8 @@
  */
 import { CpuPort } from '../hw/cpu-port.js';
 import { InterruptController } from '../hw/interrupts.js';
-import { SystemMemory } from '../hw/memory.js';
-import { SystemBus } from '../hw/system-bus.js';
+import { SystemMemory, type SystemMemoryOptions } from '../hw/memory.js';
+import { type BusLatency, SystemBus } from '../hw/system-bus.js';
 import type { InjectionPersistence } from '../ioda2/papr-injection.js';
 import { Phb3 } from '../ioda2/phb3.js';
 import { Link } from '../pcie/link.js';
@@ -22,7 +22,10 @@ export type SlotBuilder = (sim: Simulator, phb: number) => Card | undefined;
 
 export interface PowerNv8Options extends SimulatorOptions {
   readonly phbs?: number;
-  readonly memoryBytes?: number;
+  readonly memory?: SystemMemoryOptions;
+  readonly busLatency?: Partial<BusLatency>;
+  /** Another presentation of interrupts than the plain one. */
+  readonly interrupts?: (sim: Simulator) => InterruptController;
   readonly addressMap?: AddressMap;
   readonly slot?: SlotBuilder;
   readonly injectionPersistence?: InjectionPersistence;
@@ -45,9 +48,9 @@ export class PowerNv8 {
       throw new RangeError(`a chip has 1 to ${PHBS_PER_CHIP} PHBs, not ${count}`);
     }
     this.sim = new Simulator(options);
-    this.memory = new SystemMemory({ sizeBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES });
-    this.bus = new SystemBus(this.sim, this.memory);
-    this.interrupts = new InterruptController(this.sim);
+    this.memory = new SystemMemory(options.memory ?? { sizeBytes: DEFAULT_MEMORY_BYTES });
+    this.bus = new SystemBus(this.sim, this.memory, options.busLatency);
+    this.interrupts = options.interrupts?.(this.sim) ?? new InterruptController(this.sim);
     this.addressMap = options.addressMap ?? REAL_MACHINE;
     this.phbs = Array.from({ length: count }, (_, index) => this.#buildPhb(index, options));
   }

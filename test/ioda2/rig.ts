@@ -56,7 +56,7 @@ export class Rig {
   constructor(options: RigOptions = {}) {
     const { slot = 'card', ...rest } = options;
     this.machine = new PowerNv8({
-      memoryBytes: MEMORY_BYTES,
+      memory: { sizeBytes: MEMORY_BYTES },
       ...rest,
       slot: (_, phb) => (phb !== 0 || slot === 'none' ? undefined : slot === 'card' ? this.card : slot),
     });

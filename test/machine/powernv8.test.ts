@@ -67,7 +67,7 @@ describe('a POWER8 machine', () => {
   });
 
   it('gives processors ports of their own that see the same machine', () => {
-    const machine = new PowerNv8({ memoryBytes: 2 ** 20 });
+    const machine = new PowerNv8({ memory: { sizeBytes: 2 ** 20 } });
     const values: bigint[] = [];
     const port = machine.cpu();
     expect([port.name, machine.cpu('cpu7').name]).toEqual(['cpu0', 'cpu7']);

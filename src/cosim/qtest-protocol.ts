@@ -1,0 +1,177 @@
+/**
+ * QEMU's qtest protocol: a line in, a reply out, over whatever the target is. Knows no socket and no chip.
+ *
+ * Forms and semantics are those of qemu softmmu/qtest.c on a big-endian guest: 16, 32 and 64-bit values are what the
+ * guest's processor would load or store, blocks are bytes in order of address. Replies are `OK`, `OK VALUE`,
+ * `FAIL reason` (understood, but not to be had) and `ERR reason` (not understood); where QEMU aborts, this answers ERR.
+ * Left out: I/O ports, set_irq_in, module_load. They get the reply of an unknown command.
+ */
+import type { AccessSize } from '../hw/host-port.js';
+import {
+  CommandError,
+  parseAddress,
+  parseBase64,
+  parseHexBytes,
+  parseNanoseconds,
+  parseSize,
+  parseWord,
+  shown,
+} from './qtest-words.js';
+
+/** Work in slices: whoever drives it may do something else at each yield. */
+export type Work<T> = Generator<undefined, T, undefined>;
+export type LineListener = (irq: number, level: 'raise' | 'lower') => void;
+
+/** What a client gets at. Block methods take any alignment. */
+export interface QtestTarget {
+  load(address: number, size: AccessSize): bigint;
+  store(address: number, size: AccessSize, value: bigint): void;
+  readBlock(address: number, length: number): Uint8Array;
+  writeBlock(address: number, bytes: Uint8Array): void;
+  fill(address: number, length: number, byte: number): void;
+  /** Virtual time in whole nanoseconds. */
+  readonly clockNs: number;
+  /** Lets time pass up to then; nothing if that is past. */
+  advanceTo(timeNs: number): Work<void>;
+  /** Lets time pass up to the next thing that happens. */
+  advanceToNextEvent(): Work<void>;
+  /** Reports the interrupt lines of a device until the returned function is called; undefined: no such device. */
+  intercept(device: string, listener: LineListener): (() => void) | undefined;
+}
+
+export type Reply = string | Work<string>;
+
+/** Longest block of read, write and their base64 forms: both request and reply stay within a line of a little over 1 MiB. */
+export const MAX_BLOCK_BYTES = 2 ** 19;
+export const MAX_FILL_BYTES = 2 ** 26;
+
+const SIZES: Readonly<Record<string, AccessSize>> = { b: 1, w: 2, l: 4, q: 8 };
+
+type Command = (words: readonly string[]) => Reply;
+
+/** One client's side of the conversation. */
+export class QtestSession {
+  private readonly commands: ReadonlyMap<string, Command>;
+  private readonly raised = new Set<number>();
+  private intercepted: { device: string; end: () => void } | undefined;
+
+  constructor(
+    private readonly target: QtestTarget,
+    /** Takes the lines that come unasked. */
+    private readonly notify: (line: string) => void,
+  ) {
+    this.commands = new Map<string, Command>([
+      ...Object.entries(SIZES).map(([letter, size]): [string, Command] => [`read${letter}`, (w) => this.load(w, size)]),
+      ...Object.entries(SIZES).map(([letter, size]): [string, Command] => [
+        `write${letter}`,
+        (w) => this.store(w, size),
+      ]),
+      ['read', (words) => `OK 0x${this.readBlock(words, 1).toString('hex')}`],
+      ['b64read', (words) => `OK ${this.readBlock(words, 0).toString('base64')}`],
+      ['write', (words) => this.writeBlock(words, parseHexBytes)],
+      ['b64write', (words) => this.writeBlock(words, parseBase64)],
+      ['memset', (words) => this.fill(words)],
+      ['endianness', () => 'OK big'],
+      ['clock_step', (words) => this.clockStep(words[1])],
+      ['clock_set', (words) => this.clockSet(words[1])],
+      ['irq_intercept_in', (words) => this.intercept(words[1])],
+      ['irq_intercept_out', (words) => this.intercept(words[1])],
+    ]);
+  }
+
+  /** Never throws, whatever the line, and neither does the work it hands out. */
+  execute(line: string): Reply {
+    const words = line.split(' ');
+    const command = this.commands.get(words[0]!);
+    if (command === undefined) return `FAIL Unknown command '${shown(words[0]!)}'`;
+    try {
+      return command(words);
+    } catch (error) {
+      return failure(error);
+    }
+  }
+
+  /** The client is gone: its interrupt lines are no longer wanted. */
+  close(): void {
+    this.intercepted?.end();
+    this.intercepted = undefined;
+  }
+
+  private load(words: readonly string[], size: AccessSize): string {
+    const value = this.target.load(parseAddress(words[1]), size);
+    return `OK 0x${value.toString(16).padStart(16, '0')}`;
+  }
+
+  private store(words: readonly string[], size: AccessSize): string {
+    const address = parseAddress(words[1]);
+    this.target.store(address, size, BigInt.asUintN(8 * size, parseWord(words[2], 'value')));
+    return 'OK';
+  }
+
+  private readBlock(words: readonly string[], least: number): Buffer {
+    const address = parseAddress(words[1]);
+    const size = parseSize(words[2], MAX_BLOCK_BYTES);
+    if (size < least) throw new CommandError('size must not be 0');
+    const bytes = this.target.readBlock(address, size);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  private writeBlock(words: readonly string[], parse: (word: string | undefined, size: number) => Uint8Array): string {
+    const address = parseAddress(words[1]);
+    const size = parseSize(words[2], MAX_BLOCK_BYTES);
+    this.target.writeBlock(address, parse(words[3], size));
+    return 'OK';
+  }
+
+  private fill(words: readonly string[]): string {
+    const address = parseAddress(words[1]);
+    const size = parseSize(words[2], MAX_FILL_BYTES);
+    this.target.fill(address, size, Number(parseWord(words[3], 'value') & 0xffn));
+    return 'OK';
+  }
+
+  private clockStep(word: string | undefined): Reply {
+    const { target } = this;
+    if (word === undefined) return this.clockReply(target.advanceToNextEvent());
+    return this.clockReply(target.advanceTo(target.clockNs + parseNanoseconds(word, 'step')));
+  }
+
+  private clockSet(word: string | undefined): Reply {
+    return this.clockReply(this.target.advanceTo(parseNanoseconds(word, 'time')));
+  }
+
+  private *clockReply(work: Work<void>): Work<string> {
+    try {
+      yield* work;
+      return `OK ${this.target.clockNs}`;
+    } catch (error) {
+      return failure(error);
+    }
+  }
+
+  private intercept(device: string | undefined): string {
+    if (device === undefined) throw new CommandError('device is missing');
+    if (this.intercepted !== undefined) {
+      return this.intercepted.device === device ? 'OK' : 'FAIL IRQ intercept already enabled';
+    }
+    const end = this.target.intercept(device, (irq, level) => this.lineChanged(irq, level));
+    if (end === undefined) return 'FAIL Unknown device';
+    this.intercepted = { device, end };
+    return 'OK';
+  }
+
+  /** Only changes are told, and a line counts as low until it was seen high. */
+  private lineChanged(irq: number, level: 'raise' | 'lower'): void {
+    if (this.raised.has(irq) === (level === 'raise')) return;
+    if (level === 'raise') this.raised.add(irq);
+    else this.raised.delete(irq);
+    this.notify(`IRQ ${level} ${irq}`);
+  }
+}
+
+/** The reply to a command that ended in an error. */
+function failure(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+  if (error instanceof CommandError) return `ERR ${message}`;
+  return `FAIL ${message.replace(/[^\x20-\x7e]/g, '?')}`;
+}

@@ -4,6 +4,7 @@
  * Time is the 512 MHz time base; addresses are real.
  */
 import {
+  type ForeignAccess,
   isAccessSize,
   type RecordedAccess,
   type RecordedStep,
@@ -14,13 +15,15 @@ import {
 
 const TICKS_PER_US = 512;
 const REGISTER_PREFIX = /^(PHB|PBCQ)(\d+)\.(?:(SPCI|PCI|PE)\+)?/;
+/** Only a P7IOC has a hub; its bridges are called PHBn too, but are another chip. */
+const HUB_REGISTER = /"reg":"IOC\./;
 const HEX = /^0x[0-9a-f]{1,16}$/;
 const WINDOWS: Readonly<Record<string, WindowName>> = { PE: 'nest', PCI: 'pci', SPCI: 'spci' };
 /** Byte offset inside one PHB's 4 KiB register page. */
 const PAGE_MASK = 0xfff;
 
 export function parseFirmwareTrace(file: string, text: string): Recording {
-  const reader = new TraceReader(file);
+  const reader = new TraceReader(file, HUB_REGISTER.test(text) ? 'P7IOC' : 'PHB3');
   text.split('\n').forEach((line, index) => {
     if (line !== '') reader.take(line, index + 1);
   });
@@ -37,7 +40,10 @@ class TraceReader {
   #firstTicks: number | undefined;
   #timeUs = 0;
 
-  constructor(private readonly file: string) {}
+  constructor(
+    private readonly file: string,
+    private readonly chip: 'PHB3' | 'P7IOC',
+  ) {}
 
   take(line: string, lineNumber: number): void {
     const entry = this.#parse(line, lineNumber);
@@ -62,7 +68,7 @@ class TraceReader {
         return;
       case 'mmio':
       case 'xscom':
-        this.steps.push(this.#access(entry, lineNumber));
+        this.steps.push(this.chip === 'PHB3' ? this.#access(entry, lineNumber) : this.#foreign(entry, lineNumber));
         return;
       default:
         throw this.#malformed(lineNumber, `unknown kind ${JSON.stringify(entry['sp'])}`);
@@ -85,6 +91,17 @@ class TraceReader {
     });
   }
 
+  #foreign(entry: Record<string, unknown>, line: number): ForeignAccess {
+    this.#advanceTo(numberOf(entry['t']));
+    const address = this.#hex(entry['a'], line).toString(16);
+    return {
+      kind: 'foreign',
+      timeUs: this.#timeUs,
+      what: `${this.chip} ${String(entry['reg'])} at 0x${address}`,
+      line,
+    };
+  }
+
   #access(entry: Record<string, unknown>, line: number): RecordedAccess {
     const size = entry['sz'];
     if (!isAccessSize(size)) throw this.#malformed(line, `size ${JSON.stringify(size)} is not 1, 2, 4 or 8`);
@@ -104,7 +121,7 @@ class TraceReader {
     const register = String(entry['reg']);
     const match = REGISTER_PREFIX.exec(register);
     if (!match) {
-      throw this.#malformed(line, `${register} is no register of a PHB3; this model replays PHB3 only`);
+      throw this.#malformed(line, `${register} is no register of a PHB3`);
     }
     const offset = Number(this.#hex(entry['o'], line));
     const window = match[1] === 'PHB' ? 'phb' : WINDOWS[match[3] ?? ''];

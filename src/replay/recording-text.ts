@@ -11,6 +11,7 @@
  *     # +5 [    0.162] Chip 0 Found PBCQ0
  *     M +0 200020000 00ff00ff
  *     I +9 3fffe40000c10 0000000000002000
+ *     X +2 P7IOC PHB0.PHB_IODA_ADDR at 0x3ef00080220
  *
  * `+n` are microseconds since the line before; `@` names the PHB register that an ASB access reached.
  */
@@ -30,6 +31,7 @@ const ACCESS = /^([RW]) \+(\d+) (phb|nest|pci|spci)(\d+) ([0-9a-f]+) ([1248]) ([
 const NOTE = /^# \+(\d+) (.*)$/;
 const MEMORY = /^M \+(\d+) ([0-9a-f]+) ((?:[0-9a-f]{2})+)$/;
 const INTERVENTION = /^I \+(\d+) ([0-9a-f]+) ([0-9a-f]{16})$/;
+const FOREIGN = /^X \+(\d+) (.+)$/;
 const HEADER = /^(name|source|values): (.*)$/;
 
 export function formatRecordingText(recording: Recording): string {
@@ -55,6 +57,8 @@ function formatStep(step: RecordedStep, afterUs: number): string {
       return `# +${afterUs} ${step.text.replace(/\s*[\r\n]+\s*/g, ' ')}`;
     case 'memory':
       return `M +${afterUs} ${step.address.toString(16)} ${Buffer.from(step.bytes).toString('hex')}`;
+    case 'foreign':
+      return `X +${afterUs} ${step.what}`;
     case 'intervention':
       return `I +${afterUs} ${step.address.toString(16)} ${hex64(step.value)}`;
     case 'access': {
@@ -84,7 +88,7 @@ export function parseRecordingText(file: string, text: string): Recording {
         file,
         index + 1,
         `unreadable line ${JSON.stringify(line.slice(0, 60))}`,
-        'Expected R, W, I, M or # lines as `phbsim replay --save` writes them.',
+        'Expected R, W, X, I, M or # lines as `phbsim replay --save` writes them.',
       );
     }
     timeUs = step.timeUs;
@@ -103,6 +107,8 @@ function parseStep(line: string, timeUs: number, lineNumber: number): RecordedSt
   if (access) return accessOf(access, timeUs, lineNumber);
   const note = NOTE.exec(line);
   if (note) return { kind: 'note', timeUs: timeUs + Number(note[1]), text: note[2]! };
+  const foreign = FOREIGN.exec(line);
+  if (foreign) return { kind: 'foreign', timeUs: timeUs + Number(foreign[1]), what: foreign[2]!, line: lineNumber };
   const injected = INTERVENTION.exec(line);
   if (injected) {
     const address = Number.parseInt(injected[2]!, 16);

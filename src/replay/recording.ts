@@ -25,6 +25,15 @@ export interface RecordedAccess {
   readonly line: number;
 }
 
+/** An access to a chip that has no model here: it can only be counted. */
+export interface ForeignAccess {
+  readonly kind: 'foreign';
+  readonly timeUs: number;
+  /** Chip and register, as the recording calls them. */
+  readonly what: string;
+  readonly line: number;
+}
+
 /** Memory as the recorder found it at this moment: software wrote it, or the chip did. */
 export interface RecordedMemory {
   readonly kind: 'memory';
@@ -49,7 +58,7 @@ export interface RecordedNote {
   readonly text: string;
 }
 
-export type RecordedStep = RecordedAccess | RecordedMemory | RecordedIntervention | RecordedNote;
+export type RecordedStep = RecordedAccess | ForeignAccess | RecordedMemory | RecordedIntervention | RecordedNote;
 
 export interface Recording {
   readonly name: string;

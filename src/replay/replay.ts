@@ -16,7 +16,13 @@ import { DerivedWrites } from './derived-writes.js';
 import { type Explanation, explain } from './explanations.js';
 import { firmwareRejects, pollOf } from './firmware-expectations.js';
 import { formatTarget, type ReadTarget, SelectorTracker } from './read-target.js';
-import { phbsOf, type RecordedAccess, type RecordedIntervention, type Recording } from './recording.js';
+import {
+  type ForeignAccess,
+  phbsOf,
+  type RecordedAccess,
+  type RecordedIntervention,
+  type Recording,
+} from './recording.js';
 import { cardWithIdentity, identitiesOf } from './slots.js';
 
 /** One read whose value differs from the recording. */
@@ -106,6 +112,7 @@ class Replayer {
       if (step.kind === 'access') this.#access(step);
       else if (step.kind === 'memory') this.#machine.memory.writeBlock(step.address, step.bytes);
       else if (step.kind === 'intervention') this.#intervene(step);
+      else if (step.kind === 'foreign') this.#foreign(step);
     });
     progress(steps.length, steps.length);
     return {
@@ -134,6 +141,11 @@ class Replayer {
     if (access.direction === 'write') this.#write(access, this.#valueFor(context, target, access));
     else this.#compare(access, target, this.#readAsFirmware(access, target));
     follow(context, access);
+  }
+
+  #foreign({ line, what }: ForeignAccess): void {
+    this.#accesses++;
+    this.#undeclared.push({ line, what: `${what}: this chip has no model yet` });
   }
 
   #context(phb: number): PhbContext {

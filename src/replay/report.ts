@@ -126,12 +126,11 @@ function more(count: number, what: string): string[] {
   return count > MOST_LISTED ? [`... and ${grouped(count - MOST_LISTED)} more ${what}; --list shows every one`] : [];
 }
 
-/** Every difference, one a line. */
+/** Every difference and every undeclared access, one a line. */
 export function formatDifferences(result: ReplayResult): string {
-  return result.mismatches
-    .map(
-      (mismatch) =>
-        `line ${mismatch.line}: ${formatMismatch(mismatch)}  [${mismatch.explanation?.id ?? 'UNEXPLAINED'}]`,
-    )
-    .join('\n');
+  const mismatches = result.mismatches.map(
+    (mismatch) => `line ${mismatch.line}: ${formatMismatch(mismatch)}  [${mismatch.explanation?.id ?? 'UNEXPLAINED'}]`,
+  );
+  const undeclared = result.undeclared.map(({ line, what }) => `line ${line}: ${what}  [UNDECLARED]`);
+  return [...mismatches, ...undeclared].join('\n');
 }

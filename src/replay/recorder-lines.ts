@@ -24,7 +24,7 @@ export function parseRecorderLines(file: string, text: string): Recording {
     if (index === 0 || line === '') return;
     steps.push(parseLine({ file, line: index + 1 }, line));
   });
-  return { name: meta.name, source: meta.source, values: 'binding', steps };
+  return { name: meta.name, source: [...softwareOf(steps), meta.source].join(' on '), values: 'binding', steps };
 }
 
 function parseMeta(file: string, line: string): { name: string; source: string } {
@@ -35,6 +35,20 @@ function parseMeta(file: string, line: string): { name: string; source: string }
     return typeof value === 'string' ? value : otherwise;
   };
   return { name: text('name', 'unnamed'), source: text('qemu', 'unknown recorder') };
+}
+
+/** What software ran, by what it said on the console; the operating system first. */
+const BANNERS: readonly (readonly [RegExp, string])[] = [
+  [/\bLinux version (\d[\w.-]*)/, 'Linux'],
+  [/\bOPAL v(\d[\w.-]*) starting/, 'OPAL'],
+];
+
+function softwareOf(steps: readonly RecordedStep[]): string[] {
+  const console = steps.flatMap((step) => (step.kind === 'note' ? [step.text] : []));
+  return BANNERS.flatMap(([banner, name]) => {
+    const version = console.map((line) => banner.exec(line)?.[1]).find((found) => found !== undefined);
+    return version === undefined ? [] : [`${name} ${version}`];
+  });
 }
 
 interface Place {

@@ -48,6 +48,11 @@ describe("a recorder's JSON lines", () => {
     expect(phbsOf(recording)).toEqual([0, 1]);
   });
 
+  it('name the software that ran, by its banners', () => {
+    const banners = '\n[17,"#","[    0.1] OPAL v7.0 starting..."]\n[18,"#","[    0.0] Linux version 6.1.0-50 (gcc)"]';
+    expect(read(RECORDER + banners).source).toBe('Linux 6.1.0-50 on OPAL 7.0 on an emulator');
+  });
+
   it('are read gzipped as well', () => {
     expect(readRecording('in', gzipSync(bytes(RECORDER))).steps).toEqual(read(RECORDER).steps);
   });

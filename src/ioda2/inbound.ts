@@ -146,6 +146,7 @@ export class InboundPath implements TlpSink {
       this.#poisoned(tlp);
       return;
     }
+    const fetchesBefore = translation.tableFetches;
     const status = translation.translate(
       tlp.requesterId,
       tlp.addressHi,
@@ -153,13 +154,14 @@ export class InboundPath implements TlpSink {
       write ? DmaDirection.WRITE : DmaDirection.READ,
     );
     const { pe } = translation;
+    const lookUpNs = ((translation.tableFetches - fetchesBefore) | 0) * PHB3_TIMING.tableFetch.ns;
     if (pe >= 0 && errors.takeInjected(['INA', 'INB'], { pe, summary: 'dma' })) {
       this.#refuse(tlp, 'refused');
       return;
     }
     if (status === DmaStatus.MSI32 || status === DmaStatus.MSI64) {
       this.#parts.sim.scheduleAt(
-        this.#effectAt(PHB3_TIMING.tableFetch.ns),
+        this.#effectAt(lookUpNs + PHB3_TIMING.tableFetch.ns),
         Priority.CHIP,
         this.#msiArrives,
         this.#messageWaits.put(tlp),
@@ -178,18 +180,23 @@ export class InboundPath implements TlpSink {
     }
     const event = STATUS_EVENTS[status];
     if (event) this.#fail(tlp, pe >= 0 ? { event, pe } : { event });
-    else this.#schedule(tlp, translation.realAddress);
+    else this.#schedule(tlp, translation.realAddress, lookUpNs);
   }
 
   /** Translation decides when the request arrives; its data move later, even if the PE freezes meanwhile (lopar R1-9). */
-  #schedule(tlp: Tlp, realAddress: number): void {
+  #schedule(tlp: Tlp, realAddress: number, lookUpNs: TimeNs): void {
     const { sim, memory } = this.#parts;
     if (!memory.contains(realAddress, tlp.lengthBytes)) {
       this.#fail(tlp, { event: 'fetch-ue', pe: this.#parts.translation.pe });
       return;
     }
     const moveNs = tlp.kind === 'MWr' ? PHB3_TIMING.memoryWrite.ns : PHB3_TIMING.memoryRead.ns;
-    sim.scheduleAt(this.#effectAt(moveNs), Priority.CHIP, this.#move, this.#moving.put({ tlp, realAddress }));
+    sim.scheduleAt(
+      this.#effectAt(lookUpNs + moveNs),
+      Priority.CHIP,
+      this.#move,
+      this.#moving.put({ tlp, realAddress }),
+    );
   }
 
   #effectAt(workNs: TimeNs): TimeNs {

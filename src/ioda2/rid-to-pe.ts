@@ -29,6 +29,8 @@ export interface CachedRid {
 }
 
 export class RidToPe {
+  /** Entries fetched from memory so far; wraps at 32 bits. What a request costs follows from the difference. */
+  fetches = 0;
   private base: number | undefined;
   /** The RID is the whole key: the other two words are 0. */
   private readonly cache = new AssociativeIndex(RTC_ENTRIES);
@@ -49,6 +51,7 @@ export class RidToPe {
 
   private fetch(rid: number): number {
     if (this.base === undefined) return RidFailure.BAR_DISABLED;
+    this.fetches = (this.fetches + 1) | 0;
     const rte = this.memory.tryRead16(this.base + rid * RTE_BYTES);
     if (rte < 0) return RidFailure.MEMORY_ERROR;
     // A refused entry is not cached (M): software that repairs it need not invalidate.

@@ -46,6 +46,8 @@ export class TceWalker {
   tceLo = 0;
   /** Levels below the entry where the walk ended: 0 for a final TCE. */
   levelsLeft = 0;
+  /** Entries fetched from memory so far; wraps at 32 bits. */
+  fetches = 0;
 
   /** One cell instead of a field: a double in a field could be allocated anew at every write. */
   private readonly entryAddress = new Float64Array(1);
@@ -92,6 +94,7 @@ export class TceWalker {
     }
     this.entryAddress[0] = entryHi * TWO_32 + entryLo;
     this.levelsLeft = levelsLeft;
+    this.fetches = (this.fetches + tves.levels[index]! - levelsLeft) | 0;
     if (status === WalkStatus.MEMORY_ERROR) return status;
     this.tceHi = memory.hi;
     this.tceLo = memory.lo;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { msbMask, msbMasks } from '../../src/hw/bits.js';
+import { PHB3_TIMING } from '../../src/ioda2/timing.js';
 import { configRead, memoryRead, memoryWrite } from '../../src/pcie/tlp.js';
 import { booted, halves, hex, IVT, m32, PAGE_AT, PE, PELTV, RID, type Rig, RTT, TCES } from './rig.js';
 
@@ -18,6 +19,23 @@ describe('a DMA through RTT, TVT and TCE', () => {
     expect([...answer!.data!]).toEqual([0xde, 0xad, 0xbe, 0xef]);
     expect([answer!.tag, answer!.requesterId, answer!.byteCount]).toEqual([7, RID, 4]);
     expect(rig.errors()).toEqual({});
+  });
+
+  it('takes longer by each table entry that the caches do not hold', () => {
+    const rig = booted();
+    // From the packet's arrival to its answer, over the same wires each time.
+    const answerNs = (address: bigint): number => {
+      const before = rig.card.received.length;
+      const start = rig.now;
+      rig.card.send(memoryRead({ requesterId: RID, tag: 1 }, halves(address), 4));
+      while (rig.card.received.length === before) rig.machine.sim.step();
+      return rig.now - start;
+    };
+    const coldNs = answerNs(0x1000n);
+    const hotNs = answerNs(0x1000n);
+    const newPageNs = answerNs(0x3000n - 0x1000n);
+    expect(coldNs - hotNs).toBe(2 * PHB3_TIMING.tableFetch.ns);
+    expect(newPageNs - hotNs).toBe(PHB3_TIMING.tableFetch.ns);
   });
 
   it('is answered in pieces that end on read completion boundaries', () => {

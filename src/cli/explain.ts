@@ -1,22 +1,24 @@
 /** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what the registers in it mean. */
-import { gunzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { dumpFromBytes, explainBinary } from '../diag/binary.js';
 import { explainLog, type LogExplanation } from '../diag/explain.js';
 import { toJson } from '../diag/json.js';
 import { formatReport } from '../diag/report.js';
+import { isGzip, unpackGzip } from '../replay/gzip.js';
 import { HOST_STREAMS, readInput, shownName, type TextStreams, UnreadableInputError } from './host-streams.js';
+import { decodeText } from './input-text.js';
 
 export interface ExplainOptions {
   readonly json?: boolean;
 }
 
-const LARGEST_UNPACKED = 512 * 1024 * 1024;
+const WANTED =
+  'neither a log nor a PHB3 or PHB4 diag-data buffer: give the text of dmesg, journalctl -k or /sys/firmware/opal/msglog';
 
 function unpack(name: string, bytes: Uint8Array): Uint8Array {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  if (!isGzip(bytes)) return bytes;
   try {
-    return gunzipSync(bytes, { maxOutputLength: LARGEST_UNPACKED });
+    return unpackGzip(bytes);
   } catch (error) {
     throw new UnreadableInputError(
       `${name}: damaged or too large gzip file (${(error as Error).message}): unpack it first`,
@@ -24,29 +26,12 @@ function unpack(name: string, bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** Bytes to text. A log is text: a zero byte, or much that is no text, means it is something else. */
-function decodeText(name: string, bytes: Uint8Array): string {
-  const [first, second] = bytes;
-  if (first === 0xff && second === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
-  if (first === 0xfe && second === 0xff) return new TextDecoder('utf-16be').decode(bytes);
-  const sample = bytes.subarray(0, 65_536);
-  const odd = sample.filter(
-    (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x1b,
-  ).length;
-  if (sample.includes(0) || odd * 20 > sample.length) {
-    throw new UnreadableInputError(
-      `${name}: binary data, neither a log nor a PHB3 or PHB4 diag-data buffer: give the text of dmesg, journalctl -k or /sys/firmware/opal/msglog`,
-    );
-  }
-  return new TextDecoder('utf-8').decode(bytes);
-}
-
 function explainInput(path: string, streams: TextStreams): LogExplanation {
   const name = shownName(path);
   const bytes = unpack(name, readInput(path, streams));
   const dump = dumpFromBytes(bytes);
   if (dump !== undefined) return explainBinary(dump);
-  const text = bytes.length === 0 ? '' : decodeText(name, bytes);
+  const text = bytes.length === 0 ? '' : decodeText(name, bytes, WANTED);
   if (text.trim() === '') throw new UnreadableInputError(`${name}: empty: nothing to explain, capture the log again`);
   return explainLog(text);
 }

@@ -39,6 +39,26 @@ export function shownName(name: string): string {
   return name === '-' ? 'standard input' : name;
 }
 
+/** Output that cannot be written, with what a person can do about it. */
+export class UnwritableOutputError extends Error {
+  override readonly name = 'UnwritableOutputError';
+}
+
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: 'no such folder: make it first',
+  EISDIR: 'is a directory: name a file in it',
+  EACCES: 'not writable by you: name another place',
+};
+
+export function writeOutput(name: string, data: Uint8Array, streams: Streams): void {
+  try {
+    streams.writeFile(name, data);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    throw new UnwritableOutputError(`${name}: ${WRITE_FAILURES[code] ?? (error as Error).message}`);
+  }
+}
+
 export function readInput(name: string, streams: TextStreams): Uint8Array {
   try {
     return streams.readFile(name);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Entry point of the command line. */
-import { program } from './program.js';
+import { runCommandLine } from './program.js';
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -8,4 +8,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-await program().parseAsync();
+await runCommandLine(process.argv);

@@ -1,6 +1,6 @@
 /** The command line: one module a command. */
 import { readFileSync } from 'node:fs';
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { explainCommand } from './explain.js';
 import { regsCommand } from './regs.js';
 import { replayCommand } from './replay.js';
@@ -13,17 +13,26 @@ function version(): string {
   return (manifest as { version: string }).version;
 }
 
+const WRONG_COMMAND_LINE = 2;
+
+/** Runs a command and sets the exit status. A wrong command line is not 1: that says that something was not as expected. */
+export async function runCommandLine(argv: readonly string[], root: Command = program()): Promise<void> {
+  try {
+    await root.parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // The message, or the help that was asked for, is out already.
+    process.exitCode = error.exitCode === 0 ? 0 : WRONG_COMMAND_LINE;
+  }
+}
+
+/** A wrong command line, and help, end in a `CommanderError` instead of the process. */
 export function program(): Command {
-  return new Command('phbsim')
+  const root = new Command('phbsim')
     .description("A deterministic simulator of IBM's PCI host bridges with freeze, fence and recovery.")
     .version(version())
     .showHelpAfterError('Run with --help for the commands and examples.')
-    .addCommand(tourCommand())
-    .addCommand(replayCommand())
-    .addCommand(runCommand())
-    .addCommand(explainCommand())
-    .addCommand(regsCommand())
-    .addCommand(serveCommand())
+    .exitOverride()
     .addHelpText(
       'after',
       [
@@ -34,4 +43,8 @@ export function program(): Command {
         '  dmesg | phbsim explain -',
       ].join('\n'),
     );
+  for (const command of COMMANDS) root.addCommand(command());
+  return root;
 }
+
+const COMMANDS = [tourCommand, replayCommand, runCommand, explainCommand, regsCommand, serveCommand];

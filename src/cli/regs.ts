@@ -76,7 +76,7 @@ export function runRegs(
   options: RegsOptions,
   streams: TextStreams = HOST_STREAMS,
 ): number {
-  if (!CHIPS.includes(chip)) {
+  if (!CHIPS.includes(chip.toLowerCase())) {
     streams.err(`phbsim regs: unknown chip "${chip}"; known: ${CHIPS.join(', ')}`);
     return 2;
   }

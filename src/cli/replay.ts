@@ -8,7 +8,15 @@ import { RecordingError } from '../replay/recording.js';
 import { formatRecordingText } from '../replay/recording-text.js';
 import { type ReplayProgress, replay } from '../replay/replay.js';
 import { formatDifferences, formatReplayReport, isClean, summarize } from '../replay/report.js';
-import { HOST_STREAMS, readInput, type Streams, UnreadableInputError } from './host-streams.js';
+import {
+  HOST_STREAMS,
+  readInput,
+  type Streams,
+  shownName,
+  UnreadableInputError,
+  UnwritableOutputError,
+  writeOutput,
+} from './host-streams.js';
 
 export interface ReplayOptions {
   readonly json?: boolean;
@@ -16,12 +24,15 @@ export interface ReplayOptions {
   readonly save?: string;
 }
 
-/** Exit status: 0 clean, 1 something unexplained, undeclared or not as written, 2 the input is no recording. */
+/** What the person at the keyboard can mend. */
+const MENDABLE = [RecordingError, UnreadableInputError, UnwritableOutputError];
+
+/** Exit status: 0 clean, 1 something unexplained, undeclared or not as written, 2 no recording, or no place to save it. */
 export function runReplay(file: string, options: ReplayOptions, streams: Streams = HOST_STREAMS): number {
   try {
-    const recording = readRecording(file, readInput(file, streams));
+    const recording = readRecording(shownName(file), readInput(file, streams));
     if (options.save !== undefined) {
-      streams.writeFile(options.save, gzipSync(formatRecordingText(recording), { level: 9 }));
+      writeOutput(options.save, gzipSync(formatRecordingText(recording), { level: 9 }), streams);
     }
     const result = withProgress(streams, (progress) => replay(recording, progress));
     const state = checkFinalState(recording, result.machine.phbs);
@@ -31,8 +42,8 @@ export function runReplay(file: string, options: ReplayOptions, streams: Streams
     if (options.list === true && options.json !== true) streams.out(formatDifferences(result));
     return isClean(summary) ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof RecordingError || error instanceof UnreadableInputError)) throw error;
-    streams.err(`phbsim replay: ${error.message}`);
+    if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
+    streams.err(`phbsim replay: ${(error as Error).message}`);
     return 2;
   }
 }

@@ -6,7 +6,8 @@ import { readScenario } from '../scenario/read-scenario.js';
 import { allMet, formatRun, type ReportOptions, runToJson } from '../scenario/report.js';
 import { runScenarioFile } from '../scenario/runner.js';
 import { formatTimeline, timelineOf } from '../scenario/timeline.js';
-import { HOST_STREAMS, readInput, type Streams, UnreadableInputError } from './host-streams.js';
+import { HOST_STREAMS, readInput, type Streams, shownName, UnreadableInputError } from './host-streams.js';
+import { decodeText } from './input-text.js';
 
 export interface RunOptions {
   readonly json?: boolean;
@@ -16,18 +17,20 @@ export interface RunOptions {
   readonly trace?: number;
 }
 
+const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
+
 /** Exit status: 0 all expectations met, 1 some not, 2 the scenario cannot be read. */
 export function runScenario(file: string, options: RunOptions, streams: Streams = HOST_STREAMS): number {
   try {
-    const text = new TextDecoder('utf-8').decode(readInput(file, streams));
-    const scenario = readScenario(file === '-' ? 'standard input' : file, text);
+    const name = shownName(file);
+    const scenario = readScenario(name, decodeText(name, readInput(file, streams), WANTED));
     const result = runScenarioFile(scenario, {
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
     });
     const report: ReportOptions = {
       log: options.log === true ? 'whole' : 'from-fault',
-      again: `phbsim run ${file} --seed ${quoted(result.system.sim.seed)}`,
+      again: `phbsim run ${shellWord(file)} --seed ${shellWord(result.system.sim.seed)}`,
       ...(options.trace === undefined ? {} : { trace: options.trace }),
     };
     if (options.json === true) streams.out(runToJson(result, report));
@@ -42,8 +45,8 @@ export function runScenario(file: string, options: RunOptions, streams: Streams 
   }
 }
 
-function quoted(word: string): string {
-  return /^[\w.-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+function shellWord(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The catalogue of faults, for who writes a scenario. */
@@ -92,7 +95,8 @@ export function runCommand(): Command {
       ].join('\n'),
     );
   return command.action((file: string | undefined, options: RunOptions & { faults?: boolean }) => {
-    if (options.faults === true) HOST_STREAMS.out(listFaults());
+    if (options.faults === true)
+      HOST_STREAMS.out(options.json === true ? JSON.stringify(FAULTS, undefined, 2) : listFaults());
     else if (file === undefined) command.error('phbsim run: name a scenario file, such as scenarios/link-lost.yaml');
     else process.exitCode = runScenario(file, options);
   });

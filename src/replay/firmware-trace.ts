@@ -88,6 +88,7 @@ class TraceReader {
       timeUs: this.#timeUs,
       address: Number(this.#hex(entry['a'], line)),
       bytes: Uint8Array.from(Buffer.from(bytes, 'hex')),
+      line,
     });
   }
 

@@ -1,6 +1,7 @@
 /** Opens a recording in any form it comes in, gzipped or not, told apart by content. */
-import { gunzipSync } from 'node:zlib';
+import { checkRecording } from './check-recording.js';
 import { parseFirmwareTrace } from './firmware-trace.js';
+import { isGzip, unpackGzip } from './gzip.js';
 import { parseRecorderLines } from './recorder-lines.js';
 import { type Recording, RecordingError } from './recording.js';
 import { FORMAT_LINE, parseRecordingText } from './recording-text.js';
@@ -8,7 +9,14 @@ import { FORMAT_LINE, parseRecordingText } from './recording-text.js';
 const FORMS =
   'Known forms: phbsim-recording text, JSON lines of a recorder ({"meta"...}), JSON lines of a firmware trace ({"phase"...}); each may be gzipped.';
 
+/** Throws a `RecordingError` where the input is no recording, or none that can be replayed. */
 export function readRecording(file: string, bytes: Uint8Array): Recording {
+  const recording = parseRecording(file, bytes);
+  checkRecording(file, recording);
+  return recording;
+}
+
+function parseRecording(file: string, bytes: Uint8Array): Recording {
   const text = decodeText(file, bytes);
   const first = text.slice(0, 4096).trimStart();
   if (first === '') throw new RecordingError(file, 1, 'the file is empty', FORMS);
@@ -24,12 +32,12 @@ export function readRecording(file: string, bytes: Uint8Array): Recording {
 }
 
 function decodeText(file: string, bytes: Uint8Array): string {
-  const gzipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const gzipped = isGzip(bytes);
   try {
-    const plain = gzipped ? gunzipSync(bytes) : bytes;
+    const plain = gzipped ? unpackGzip(bytes) : bytes;
     return new TextDecoder('utf-8', { fatal: true }).decode(plain);
   } catch (error) {
-    const problem = gzipped ? 'the gzip data is damaged' : 'the file is binary, not text';
+    const problem = gzipped ? 'the gzip data is damaged, cut or too large' : 'the file is binary, not text';
     throw new RecordingError(file, 1, `${problem} (${error instanceof Error ? error.message : String(error)})`, FORMS);
   }
 }

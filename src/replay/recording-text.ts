@@ -122,12 +122,14 @@ function parseStep(line: string, timeUs: number, lineNumber: number): RecordedSt
     timeUs: timeUs + Number(memory[1]),
     address: Number.parseInt(memory[2]!, 16),
     bytes: Uint8Array.from(Buffer.from(memory[3]!, 'hex')),
+    line: lineNumber,
   };
 }
 
 function accessOf(match: RegExpExecArray, timeUs: number, line: number): RecordedAccess | undefined {
   const size = Number(match[6]);
-  if (!isAccessSize(size)) return undefined;
+  // A value cut short would pass for another one.
+  if (!isAccessSize(size) || match[7]!.length !== 2 * size) return undefined;
   const access: RecordedAccess = {
     kind: 'access',
     timeUs: timeUs + Number(match[2]),

@@ -40,6 +40,7 @@ export interface RecordedMemory {
   readonly timeUs: number;
   readonly address: number;
   readonly bytes: Uint8Array;
+  readonly line: number;
 }
 
 /** Something outside the recorded software reached into the machine: an operator's injection, by bus address. */

@@ -21,6 +21,7 @@ import {
   phbsOf,
   type RecordedAccess,
   type RecordedIntervention,
+  type RecordedMemory,
   type Recording,
 } from './recording.js';
 import { cardWithIdentity, identitiesOf } from './slots.js';
@@ -110,7 +111,7 @@ class Replayer {
       if (index % 1024 === 0) progress(index, steps.length);
       this.#advanceTo(step.timeUs);
       if (step.kind === 'access') this.#access(step);
-      else if (step.kind === 'memory') this.#machine.memory.writeBlock(step.address, step.bytes);
+      else if (step.kind === 'memory') this.#memory(step);
       else if (step.kind === 'intervention') this.#intervene(step);
       else if (step.kind === 'foreign') this.#foreign(step);
     });
@@ -141,6 +142,12 @@ class Replayer {
     if (access.direction === 'write') this.#write(access, this.#valueFor(context, target, access));
     else this.#compare(access, target, this.#readAsFirmware(access, target));
     follow(context, access);
+  }
+
+  #memory({ address, bytes, line }: RecordedMemory): void {
+    const { memory } = this.#machine;
+    if (memory.contains(address, bytes.length)) memory.writeBlock(address, bytes);
+    else this.#undeclared.push({ line, what: `memory at 0x${address.toString(16)}: the machine has none` });
   }
 
   #foreign({ line, what }: ForeignAccess): void {

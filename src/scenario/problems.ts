@@ -26,9 +26,14 @@ export class ScenarioError extends Error {
   ) {
     const lines = new Lines(text);
     const inOrder = [...problems].sort((a, b) => a.at.start - b.at.start);
-    super(inOrder.map((problem) => formatProblem(file, problem, lines)).join('\n\n'));
+    const shown = inOrder.slice(0, MOST_SHOWN).map((problem) => formatProblem(file, problem, lines));
+    const left = inOrder.length - shown.length;
+    super([...shown, ...(left > 0 ? [`${file}: ... and ${left} more`] : [])].join('\n\n'));
   }
 }
+
+/** A file that is something else altogether has a problem in every line. */
+const MOST_SHOWN = 20;
 
 /** Line and column, from 1, of an offset. */
 export class Lines {
@@ -58,14 +63,40 @@ export class Lines {
 function formatProblem(file: string, problem: Problem, lines: Lines): string {
   const { line, column } = lines.place(problem.at.start);
   const number = String(line).padStart(5);
-  const caret = `${' '.repeat(number.length)} | ${' '.repeat(Math.max(0, column - 1))}^`;
-  const out = [`${file}:${line}:${column}  ${problem.message}`, `${number} | ${lines.text(line)}`];
+  const excerpt = excerptOf(lines.text(line), column - 1);
+  const caret = `${' '.repeat(number.length)} | ${' '.repeat(excerpt.caret)}^`;
+  const out = [`${file}:${line}:${column}  ${problem.message}`, `${number} | ${excerpt.text}`];
   out.push(problem.hint === undefined ? caret : `${caret} ${problem.hint}`);
   if (problem.remedy !== undefined) out.push(...wrap(problem.remedy, REMEDY_WIDTH).map((line) => `   ${line}`));
   return out.join('\n');
 }
 
 const REMEDY_WIDTH = 96;
+
+/** Of a long line, what stands around the place. */
+function excerptOf(line: string, place: number): { text: string; caret: number } {
+  const from = Math.max(0, Math.min(place - EXCERPT_BEFORE, line.length - EXCERPT_WIDTH));
+  const before = from === 0 ? '' : CUT;
+  const after = from + EXCERPT_WIDTH < line.length ? CUT : '';
+  const part = printable(line.slice(from, from + EXCERPT_WIDTH));
+  return { text: `${before}${part}${after}`, caret: before.length + Math.max(0, place - from) };
+}
+
+const EXCERPT_WIDTH = 120;
+const EXCERPT_BEFORE = 60;
+const CUT = '...';
+
+/** One column for each character, and none that a terminal would obey. A tab is a space: the caret stands below. */
+function printable(text: string): string {
+  return text.replace(/\t/g, ' ').replace(/\p{C}/gu, '.');
+}
+
+/** A word in a message: what somebody gave for it may be a whole file. */
+export function quoted(word: string): string {
+  return `"${printable(word.length > MOST_QUOTED ? `${word.slice(0, MOST_QUOTED)}${CUT}` : word)}"`;
+}
+
+const MOST_QUOTED = 60;
 
 /** Breaks a text at its spaces. */
 export function wrap(text: string, width: number): string[] {
@@ -80,9 +111,12 @@ export function wrap(text: string, width: number): string[] {
 
 /** Near enough to be a slip of the fingers: a third of the letters may differ. */
 const SLIP = 3;
+/** Whatever is longer was no slip. */
+const LONGEST_WORD = 80;
 
 /** The allowed word that was probably meant. */
 export function closest(word: string, allowed: readonly string[]): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / SLIP)) + 1;
   for (const candidate of allowed) {
@@ -92,7 +126,9 @@ export function closest(word: string, allowed: readonly string[]): string | unde
       least = distance;
     }
   }
-  return best ?? allowed.find((candidate) => partsOf(word).every((part) => closeToAny(part, partsOf(candidate))));
+  const parts = partsOf(word);
+  if (best !== undefined || parts.length === 0) return best;
+  return allowed.find((candidate) => parts.every((part) => closeToAny(part, partsOf(candidate))));
 }
 
 const partsOf = (word: string): string[] =>

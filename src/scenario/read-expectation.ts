@@ -2,7 +2,7 @@
 import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/events.js';
 import type { Names } from './names.js';
 import type { MapReader, Value } from './reader.js';
-import type { Expectation, ExpectationKind } from './scenario.js';
+import { type Expectation, type ExpectationKind, MOST_TIMES } from './scenario.js';
 
 /** Names for several events together. */
 export const CAUSE_GROUPS: Readonly<Record<string, readonly ErrorEventName[]>> = {
@@ -13,10 +13,9 @@ export const CAUSE_GROUPS: Readonly<Record<string, readonly ErrorEventName[]>> =
 export const CAUSES: readonly string[] = [...Object.keys(CAUSE_GROUPS), ...ERROR_EVENT_NAMES];
 
 const STATUSES = ['SC', 'CA', 'UR', 'timeout'] as const;
-const MOST_TIMES = 1000;
 
 /** Keys beside the one that names the expectation. */
-const MORE_KEYS: Readonly<Record<ExpectationKind, readonly string[]>> = {
+export const EXPECTATION_KEYS: Readonly<Record<ExpectationKind, readonly string[]>> = {
   freeze: ['cause', 'within', 'times'],
   pest: ['a', 'b', 'within'],
   untouched: [],
@@ -29,7 +28,7 @@ const MORE_KEYS: Readonly<Record<ExpectationKind, readonly string[]>> = {
   fenced: ['within'],
   'not-fenced': [],
 };
-export const EXPECTATION_KINDS = Object.keys(MORE_KEYS) as readonly ExpectationKind[];
+export const EXPECTATION_KINDS = Object.keys(EXPECTATION_KEYS) as readonly ExpectationKind[];
 
 export function readExpectation(value: Value, names: Names): Expectation | undefined {
   const map = value.map();
@@ -40,7 +39,15 @@ export function readExpectation(value: Value, names: Names): Expectation | undef
     if (map.keys.length === 0) map.fail('an expectation names something', `Allowed: ${EXPECTATION_KINDS.join(', ')}`);
     return undefined;
   }
-  map.only([kind, ...MORE_KEYS[kind]]);
+  const others = EXPECTATION_KINDS.filter((each) => each !== kind && map.has(each));
+  for (const other of others) {
+    value.reader.add({
+      at: map.keySpan(other),
+      message: `${map.what} has no "${other}" beside "${kind}"`,
+      remedy: 'An item is one expectation: begin another with "-".',
+    });
+  }
+  map.only([kind, ...EXPECTATION_KEYS[kind], ...others]);
   const withinNs = map.get('within')?.duration();
   const particular = readParticular(kind, map, names);
   if (particular === undefined) return undefined;

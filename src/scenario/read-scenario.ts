@@ -4,25 +4,25 @@ import type { PlannedFault } from '../faults/engine.js';
 import { PHBS_PER_CHIP } from '../machine/powernv8.js';
 import { DEVICE_MODELS, DRIVER_KINDS, MOST_SLOTS_PER_PHB, type SlotOptions } from '../machine/topology.js';
 import { type Names, namesOf } from './names.js';
+import { quoted } from './problems.js';
 import { readExpectation } from './read-expectation.js';
-import { type MapReader, Reader, type Value } from './reader.js';
-import { DEFAULT_SETTLE_NS, type Expectation, type Scenario } from './scenario.js';
+import { LONGEST_NS, type MapReader, Reader, type Value } from './reader.js';
+import { DEFAULT_SETTLE_NS, type Expectation, MOST_TIMES, type Scenario } from './scenario.js';
 
-const KEYS = ['name', 'about', 'seed', 'machine', 'faults', 'expect', 'settle', 'until'] as const;
-const MACHINE_KEYS = ['chip', 'slots', 'max-freezes'] as const;
-const SLOT_KEYS = ['device', 'driver', 'phb', 'frame-every'] as const;
-const FAULT_KEYS = ['at', 'kind', 'device', 'times', 'every'] as const;
+export const SCENARIO_KEYS = ['name', 'about', 'seed', 'machine', 'faults', 'expect', 'settle', 'until'] as const;
+export const MACHINE_KEYS = ['chip', 'slots', 'max-freezes'] as const;
+export const SLOT_KEYS = ['device', 'driver', 'phb', 'frame-every'] as const;
+export const FAULT_KEYS = ['at', 'kind', 'device', 'times', 'every'] as const;
 const CHIPS = ['phb3'] as const;
 
 /** Slots are counted over the whole machine. */
 const MOST_SLOTS = PHBS_PER_CHIP * MOST_SLOTS_PER_PHB;
-const MOST_TIMES = 1000;
 const NAME = /^[a-z0-9][a-z0-9-]*$/;
 
 export function readScenario(file: string, text: string): Scenario {
   const reader = new Reader(file, text);
   const root = reader.root();
-  root.only(KEYS);
+  root.only(SCENARIO_KEYS);
   const name = readName(root);
   const about = root.need('about')?.string() ?? '';
   const machine = root.need('machine')?.map();
@@ -68,12 +68,14 @@ function readMachine(machine: MapReader): Map<number, SlotOptions> {
   for (const key of map?.keys ?? []) {
     const number = Number(key);
     const value = map!.get(key, `slot ${key}`)!;
-    if (!/^\d+$/.test(key) || number < 1 || number > MOST_SLOTS) {
-      value.reader.add({ at: map!.keySpan(key), message: `slots have numbers from 1 to ${MOST_SLOTS}, not "${key}"` });
+    if (!/^[1-9]\d*$/.test(key) || number > MOST_SLOTS) {
+      value.reader.add({
+        at: map!.keySpan(key),
+        message: `slots have numbers from 1 to ${MOST_SLOTS}, not ${quoted(key)}`,
+      });
       continue;
     }
-    const slot = readSlot(value);
-    if (slot !== undefined) slots.set(number, slot);
+    slots.set(number, readSlot(value));
   }
   if (map !== undefined && map.keys.length === 0) map.fail('a machine has at least one slot');
   for (let phb = 0; phb < PHBS_PER_CHIP; phb++) {
@@ -83,22 +85,23 @@ function readMachine(machine: MapReader): Map<number, SlotOptions> {
   return slots;
 }
 
-function readSlot(value: Value): SlotOptions | undefined {
+/** A slot that is wrong is there all the same: faults and expectations may name it. */
+function readSlot(value: Value): SlotOptions {
   const map = value.map();
-  if (map === undefined) return undefined;
+  if (map === undefined) return EMPTY_SLOT;
   map.only(SLOT_KEYS);
   const device = map.need('device')?.oneOf(DEVICE_MODELS, 'device');
   const driver = map.get('driver')?.oneOf(DRIVER_KINDS, 'driver') ?? 'none';
   const phb = map.get('phb')?.integer(0, PHBS_PER_CHIP - 1);
   const framePeriodNs = map.get('frame-every')?.duration();
   if (framePeriodNs !== undefined && framePeriodNs < SHORTEST_FRAME_NS) map.get('frame-every')!.fail('at least 2 us');
-  if (device === undefined) return undefined;
   return {
-    ...{ device, driver, framePeriodNs: framePeriodNs ?? DEFAULT_FRAME_NS },
+    ...{ device: device ?? EMPTY_SLOT.device, driver, framePeriodNs: framePeriodNs ?? DEFAULT_FRAME_NS },
     ...(phb === undefined ? {} : { phb }),
   };
 }
 
+const EMPTY_SLOT: SlotOptions = { device: 'nic', driver: 'none' };
 /** A frame of full length takes 1.2 us on the network. */
 const SHORTEST_FRAME_NS = 2e3;
 const DEFAULT_FRAME_NS = 1e6;
@@ -115,6 +118,9 @@ function readFault(value: Value, names: Names): PlannedFault | undefined {
   const times = map.get('times')?.integer(1, MOST_TIMES);
   const everyNs = map.get('every')?.duration();
   if ((times ?? 1) > 1 && !map.has('every')) map.get('times')!.fail(`${times} times: say how far apart with "every"`);
+  if (map.has('every') && !map.has('times')) map.get('every')!.fail('every: say how often with "times"');
+  const lastNs = (atNs ?? 0) + ((times ?? 1) - 1) * (everyNs ?? 0);
+  if (lastNs > LONGEST_NS) map.fail(`the last of ${times} strikes comes later than a day`);
   const parameters: Record<string, number> = {};
   for (const [name, { least, most }] of Object.entries(declaration.parameters)) {
     const given = map.get(name)?.integer(least, most);

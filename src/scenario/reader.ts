@@ -1,11 +1,21 @@
 /** Reads typed values from YAML nodes and gathers every problem instead of stopping at the first. */
-import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
 import { quantize, type TimeNs } from '../sim/time.js';
-import { closest, type Problem, ScenarioError, type Span } from './problems.js';
+import { closest, type Problem, quoted, ScenarioError, type Span } from './problems.js';
 
 const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
 const DURATION = /^(\d+(?:\.\d+)?)\s*([a-zµ]+)$/;
-const LONGEST_NS = 24 * 3600e9;
+export const LONGEST_NS = 24 * 3600e9;
 
 export const DURATION_REMEDY = `A duration is a number with a unit (${Object.keys(UNITS).join(', ')}), such as 5 ms.`;
 
@@ -20,17 +30,15 @@ export class Reader {
   /** The document's map. Throws at once if the text is no YAML. */
   root(): MapReader {
     const document = parseDocument(this.text, { uniqueKeys: true });
-    for (const error of document.errors) {
+    const tooDeep = document.errors.find(isTooDeep);
+    for (const error of tooDeep === undefined ? document.errors : [tooDeep]) {
       const [start, end] = error.pos;
-      // The message of the library ends in an excerpt of its own.
-      this.add({
-        at: { start, end },
-        message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
-      });
+      this.add({ at: { start, end }, ...yamlProblem(error) });
     }
     this.finish();
     if (!isMap(document.contents)) {
-      this.add({ at: spanOf(document.contents), message: 'a scenario is a map', remedy: 'Begin with "name: ...".' });
+      const message = document.contents === null ? 'a scenario is a map, and the file is empty' : 'a scenario is a map';
+      this.add({ at: spanOf(document.contents), message, remedy: 'Begin with "name: ...".' });
       this.finish();
     }
     return new MapReader(this, document.contents as YAMLMap, 'the scenario');
@@ -44,6 +52,20 @@ export class Reader {
   finish(): void {
     if (this.problems.length > 0) throw new ScenarioError(this.file, this.problems, this.text);
   }
+}
+
+/** What the YAML library says, in our words where its own speak of its functions. */
+function yamlProblem(error: YAMLError): Pick<Problem, 'message' | 'remedy'> {
+  const { code, message } = error;
+  if (code === 'MULTIPLE_DOCS') return { message: 'a second document begins here', remedy: 'One scenario a file.' };
+  if (isTooDeep(error)) return { message: 'nested too deeply' };
+  // The message ends in an excerpt of its own.
+  return { message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
+}
+
+/** The parser calls itself for each level, and gives up when the stack is full; all that it says after that is echo. */
+function isTooDeep({ message }: YAMLError): boolean {
+  return message.startsWith('Maximum call stack');
 }
 
 /** One value with its place. Every getter reports what does not fit and then gives `undefined`. */
@@ -105,7 +127,7 @@ export class Value {
       });
     }
     const factor = UNITS[unit === 'µs' ? 'us' : unit!];
-    if (factor === undefined) return this.fail(`unknown unit "${unit}"`, { remedy: DURATION_REMEDY });
+    if (factor === undefined) return this.fail(`unknown unit ${quoted(unit!)}`, { remedy: DURATION_REMEDY });
     const ns = quantize(Number(digits) * factor);
     if (ns > LONGEST_NS) return this.fail(`${this.what} is longer than a day`);
     return ns;
@@ -117,9 +139,9 @@ export class Value {
     const found = allowed.find((each) => each === written);
     if (found !== undefined) return found;
     const meant = written === undefined ? undefined : closest(written, allowed);
-    return this.fail(`unknown ${kind} ${written === undefined ? this.shown : `"${written}"`}`, {
+    return this.fail(`unknown ${kind} ${written === undefined ? this.shown : quoted(written)}`, {
       ...(meant === undefined ? {} : { hint: `did you mean ${meant}?` }),
-      remedy: remedy ?? `Allowed: ${allowed.join(', ')}`,
+      remedy: remedy ?? `Allowed: ${allowed.join(', ') || 'nothing here'}`,
     });
   }
 
@@ -137,9 +159,9 @@ export class Value {
     const { node } = this;
     if (isMap(node)) return 'a map';
     if (isSeq(node)) return 'a list';
-    if (isAlias(node)) return 'an alias';
+    if (isAlias(node)) return 'an alias: write out what it stands for';
     if (!isScalar(node) || node.value === null) return 'nothing';
-    return `"${node.source ?? ''}"`;
+    return quoted(node.source ?? '');
   }
 }
 
@@ -158,6 +180,15 @@ export class MapReader {
       keySpan: spanOf(key as Node),
       value,
     }));
+    this.refuseTwins();
+  }
+
+  /** To YAML, 1 and "1" are two keys. */
+  private refuseTwins(): void {
+    for (const [index, { key, keySpan }] of this.pairs.entries()) {
+      const first = this.pairs.findIndex((pair) => pair.key === key);
+      if (first < index) this.reader.add({ at: keySpan, message: `${this.what} has ${quoted(key)} twice` });
+    }
   }
 
   get keys(): string[] {
@@ -171,7 +202,7 @@ export class MapReader {
       const meant = closest(key, allowed);
       this.reader.add({
         at: keySpan,
-        message: `${this.what} has no "${key}"`,
+        message: `${this.what} has no ${quoted(key)}`,
         ...(meant === undefined ? {} : { hint: `did you mean ${meant}?` }),
         remedy: `Allowed: ${allowed.join(', ')}`,
       });

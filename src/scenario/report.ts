@@ -88,7 +88,7 @@ function verdictLines({ verdicts, observer }: RunResult): string[] {
 }
 
 function afterFault(ns: TimeNs): string {
-  return `${ns < 0 ? `${formatTime(-ns)} before` : `after ${formatTime(ns)}`}`;
+  return ns < 0 ? `${formatTime(-ns)} before` : `after ${formatTime(ns)}`;
 }
 
 function summaryOf(result: RunResult): string {
@@ -99,7 +99,7 @@ function summaryOf(result: RunResult): string {
 
 /** Everything the text says, for programs. Times in ns from the moment when the drivers were up. */
 export function runToJson(result: RunResult, options: ReportOptions): string {
-  const { scenario, system, observer, startNs, endNs, verdicts, digest } = result;
+  const { scenario, system, startNs, endNs, verdicts, digest } = result;
   const value = {
     name: scenario.name,
     about: scenario.about.trim(),
@@ -109,23 +109,12 @@ export function runToJson(result: RunResult, options: ReportOptions): string {
       ...{ text: expectation.text, kind: expectation.kind, state, because },
       ...(timeNs === undefined ? {} : { timeNs: timeNs - startNs }),
     })),
-    slots: system.slots.map((slot) => ({
-      ...{
-        name: slot.name,
-        phb: slot.phb,
-        pe: slot.pe,
-        device: slot.busId,
-        driver: slot.driverKind,
-        packets: slot.packets,
-      },
-    })),
+    slots: system.slots.map(({ name, phb, pe, busId, driverKind, packets }) => {
+      return { name, phb, pe, device: busId, driver: driverKind, packets };
+    }),
     bootNs: startNs,
     endNs: endNs - startNs,
-    freezes: observer.freezes.map(({ timeNs, thawedNs, phb, pe, who, cause, pest }) => ({
-      ...{ timeNs: timeNs - startNs, phb, pe, who, cause: cause?.event ?? 'software' },
-      ...{ pestA: hex64(pest.a), pestB: hex64(pest.b) },
-      ...(thawedNs === undefined ? {} : { thawedNs: thawedNs - startNs }),
-    })),
+    freezes: freezesOf(result),
     timeline: timelineOf(result),
     phases: phasesOf(result).map(({ name, fromNs, toNs }) => ({
       name,
@@ -138,4 +127,12 @@ export function runToJson(result: RunResult, options: ReportOptions): string {
     again: options.again,
   };
   return JSON.stringify(value, undefined, 2);
+}
+
+function freezesOf({ observer, startNs }: RunResult): object[] {
+  return observer.freezes.map(({ timeNs, thawedNs, phb, pe, who, cause, pest }) => ({
+    ...{ timeNs: timeNs - startNs, phb, pe, who, cause: cause?.event ?? 'software' },
+    ...{ pestA: hex64(pest.a), pestB: hex64(pest.b) },
+    ...(thawedNs === undefined ? {} : { thawedNs: thawedNs - startNs }),
+  }));
 }

@@ -58,7 +58,7 @@ function drive(scenario: Scenario, evidence: Evidence, engine: FaultEngine): Ver
   const { sim } = evidence.system;
   const lastNs = evidence.startNs + lastMoment(scenario);
   let settledAt: TimeNs | undefined;
-  const decided = new Map<number, Verdict>();
+  const decided = new Set<number>();
   evidence.traffic.sample(sim.now);
   while (sim.now < lastNs) {
     for (let sample = 0; sample < SAMPLES_PER_LOOK && sim.now < lastNs; sample++) {
@@ -81,13 +81,14 @@ function drive(scenario: Scenario, evidence: Evidence, engine: FaultEngine): Ver
 }
 
 /** Judges what is still open; returns how many of these the run has to wait for. */
-function lookAgain(scenario: Scenario, evidence: Evidence, decided: Map<number, Verdict>): number {
+function lookAgain(scenario: Scenario, evidence: Evidence, decided: Set<number>): number {
   let open = 0;
   for (const [index, expectation] of scenario.expect.entries()) {
     if (waitsForEnd(expectation) || decided.has(index)) continue;
-    const verdict = judge(expectation, evidence);
-    if (verdict.state === 'open' && !isOverdue(expectation.withinNs, evidence)) open++;
-    else decided.set(index, verdict);
+    const { state } = judge(expectation, evidence);
+    if (state === 'open' && !isOverdue(expectation.withinNs, evidence)) open++;
+    // What has recovered may freeze again, and then the run waits for it again.
+    else if (state !== 'met' || expectation.kind !== 'recovered') decided.add(index);
   }
   return open;
 }

@@ -44,6 +44,8 @@ export type Expectation = Common &
 
 export type ExpectationKind = Expectation['kind'];
 
+/** How often a fault may strike, and what is counted with it. */
+export const MOST_TIMES = 1000;
 export const DEFAULT_SETTLE_NS: TimeNs = 200e6;
 /** Expectations without a time of their own are waited for this long. */
 export const DEFAULT_WITHIN_NS: TimeNs = 30e9;

@@ -35,8 +35,8 @@ export function phasesOf({ observer, verdicts, startNs, endNs }: RunResult): Pha
 export function trafficTable(result: RunResult): SlotTraffic[] {
   const phases = phasesOf(result);
   return result.system.slots.map(({ name }) => {
-    const in_ = (phase: Phase): number => result.traffic.between(name, phase.fromNs, phase.toNs);
-    const [before, during, after] = phases.map(in_) as [number, number, number];
+    const packetsIn = ({ fromNs, toNs }: Phase): number => result.traffic.between(name, fromNs, toNs);
+    const [before, during, after] = phases.map(packetsIn) as [number, number, number];
     return { slot: name, packets: { before, during, after }, total: result.traffic.total(name) };
   });
 }

@@ -2,18 +2,26 @@
 import type { SystemSlot } from '../machine/system.js';
 import type { TimeNs } from '../sim/time.js';
 
-/** Cumulative packets at the end of each sample. */
+/** Where the count of a slot grew, and to what. A day of samples in which nothing moves takes no room. */
+interface Growth {
+  readonly times: TimeNs[];
+  readonly counts: number[];
+}
+
 export class Traffic {
-  readonly times: TimeNs[] = [];
-  private readonly counts = new Map<string, number[]>();
+  private readonly growths = new Map<string, Growth>();
 
   constructor(private readonly slots: readonly SystemSlot[]) {
-    for (const slot of slots) this.counts.set(slot.name, []);
+    for (const slot of slots) this.growths.set(slot.name, { times: [], counts: [] });
   }
 
   sample(timeNs: TimeNs): void {
-    this.times.push(timeNs);
-    for (const slot of this.slots) this.counts.get(slot.name)!.push(slot.packets);
+    for (const { name, packets } of this.slots) {
+      const { times, counts } = this.growths.get(name)!;
+      if (packets === (counts.at(-1) ?? 0)) continue;
+      times.push(timeNs);
+      counts.push(packets);
+    }
   }
 
   /** Packets taken from one time to another. */
@@ -22,44 +30,45 @@ export class Traffic {
   }
 
   total(slot: string): number {
-    return this.counts.get(slot)?.at(-1) ?? 0;
+    return this.growths.get(slot)?.counts.at(-1) ?? 0;
   }
 
   /** The first sample after `fromNs` in which the slot had taken more than it had then. */
   firstProgressAfter(slot: string, fromNs: TimeNs): TimeNs | undefined {
-    const counts = this.counts.get(slot) ?? [];
-    const start = this.indexAt(fromNs);
-    const had = counts[start] ?? 0;
-    for (let i = start + 1; i < counts.length; i++) if (counts[i]! > had) return this.times[i];
-    return undefined;
+    const { times } = this.growthOf(slot);
+    return times[indexAt(times, fromNs) + 1];
   }
 
   /** The longest time without a packet between two times. */
   longestGap(slot: string, fromNs: TimeNs, toNs: TimeNs): TimeNs {
-    const counts = this.counts.get(slot) ?? [];
+    const { times } = this.growthOf(slot);
     let longest = 0;
     let last = fromNs;
-    for (let i = this.indexAt(fromNs) + 1; i < counts.length && this.times[i]! <= toNs; i++) {
-      if (counts[i]! === counts[i - 1]!) continue;
-      longest = Math.max(longest, this.times[i]! - last);
-      last = this.times[i]!;
+    for (let i = indexAt(times, fromNs) + 1; i < times.length && times[i]! <= toNs; i++) {
+      longest = Math.max(longest, times[i]! - last);
+      last = times[i]!;
     }
     return Math.max(longest, toNs - last);
   }
 
   private upTo(slot: string, timeNs: TimeNs): number {
-    return this.counts.get(slot)?.[this.indexAt(timeNs)] ?? 0;
+    const { times, counts } = this.growthOf(slot);
+    return counts[indexAt(times, timeNs)] ?? 0;
   }
 
-  /** The last sample not after a time; samples are in order. */
-  private indexAt(timeNs: TimeNs): number {
-    let low = 0;
-    let high = this.times.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.times[middle]! <= timeNs) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+  private growthOf(slot: string): Growth {
+    return this.growths.get(slot) ?? { times: [], counts: [] };
   }
+}
+
+/** The last of these times not after another; they are in order. */
+function indexAt(times: readonly TimeNs[], timeNs: TimeNs): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (times[middle]! <= timeNs) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }

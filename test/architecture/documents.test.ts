@@ -22,6 +22,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/fidelity.md',
+  'docs/scenarios.md',
   'src/ioda1/README.md',
 ];
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { program } from '../../src/cli/program.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { program, runCommandLine } from '../../src/cli/program.js';
 
 describe('phbsim', () => {
   it('names every command and shows examples in its help', () => {
@@ -23,5 +23,41 @@ describe('phbsim', () => {
       expect(command.description()).not.toBe('');
       expect(help).toContain('Examples:');
     }
+  });
+});
+
+describe('a command line', () => {
+  const before = process.exitCode;
+  afterEach(() => {
+    process.exitCode = before;
+  });
+
+  /** What was written to standard error, and the exit status. */
+  async function given(...args: string[]): Promise<{ err: string; status: typeof process.exitCode }> {
+    let err = '';
+    const root = program();
+    for (const command of [root, ...root.commands]) {
+      command.configureOutput({ writeErr: (text) => (err += text), writeOut: () => {} });
+    }
+    await runCommandLine(['node', 'phbsim', ...args], root);
+    return { err, status: process.exitCode };
+  }
+
+  it.each([
+    ['that is empty', [], 'Usage: phbsim'],
+    ['with an unknown command', ['runn'], 'Did you mean run?'],
+    ['with an unknown option', ['replay', '--lst', 'x'], 'Did you mean --list?'],
+    ['without the file', ['replay'], "missing required argument 'recording'"],
+    ['without the scenario', ['run', '--json'], 'name a scenario file'],
+    ['with too many files', ['explain', 'a', 'b'], 'too many arguments'],
+  ])('%s has status 2, says why, and leads to help', async (_, args, message) => {
+    const { err, status } = await given(...args);
+    expect(status).toBe(2);
+    expect(err).toContain(message);
+    expect(err).toMatch(/--help|help for command/);
+  });
+
+  it('that asks for help has status 0', async () => {
+    expect(await given('run', '--help')).toEqual({ err: '', status: 0 });
   });
 });

@@ -24,7 +24,7 @@ describe('phbsim regs', () => {
 
   it('finds a register by its offset and ignores case', () => {
     expect(run('phb3', '0x220').out).toContain('PHB_IODA_ADDR');
-    expect(run('phb3', 'phb_version').out).toContain('000000a300000005 (stated)');
+    expect(run('PHB3', 'phb_version').out).toContain('000000a300000005 (stated)');
   });
 
   it('lists what a part of a name matches, over registers and tables', () => {

@@ -53,6 +53,26 @@ describe('phbsim replay', () => {
     expect(copy.equals(gunzipSync(readFileSync(BOOT)))).toBe(true);
   });
 
+  it.each([
+    ['ENOENT', 'x.rec.gz: no such folder: make it first'],
+    ['EACCES', 'x.rec.gz: not writable by you: name another place'],
+    ['ENOSPC', 'x.rec.gz: disk full'],
+  ])('exits with 2 and says why when it cannot save: %s', (code, message) => {
+    const streams = new Captured();
+    streams.writeFile = () => {
+      throw Object.assign(new Error('disk full'), { code });
+    };
+    expect(runReplay(BOOT, { save: 'x.rec.gz' }, streams)).toBe(2);
+    expect(streams.stderr).toBe(`phbsim replay: ${message}\n`);
+  });
+
+  it('calls standard input by its name', () => {
+    const streams = new Captured();
+    streams.readFile = () => new Uint8Array();
+    runReplay('-', {}, streams);
+    expect(streams.stderr).toContain('phbsim replay: standard input:1  the file is empty');
+  });
+
   it('exits with 1 when a read has no explanation', () => {
     const streams = new Captured();
     streams.readFile = () => new TextEncoder().encode('{"meta":{}}\n[1,"R","nest0","42",8,"0000000000000001"]\n');

@@ -111,6 +111,20 @@ describe('phbsim run', () => {
     expect(none.err).toContain('none.yaml: no such file: check the path');
   });
 
+  it('has exit status 2 for binary data, and prints none of it', () => {
+    const path = join(folder, 'binary.yaml');
+    writeFileSync(path, Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 0x1b, 0x5b]));
+    const { status, err } = run(path);
+    expect(status).toBe(2);
+    expect(err).toMatch(/^phbsim run: \S+binary\.yaml: binary data, no scenario: give a YAML text/);
+  });
+
+  it('reads a scenario that an editor saved as UTF-16', () => {
+    const path = join(folder, 'utf16.yaml');
+    writeFileSync(path, Buffer.from(`\ufeff${SHORT}`, 'utf16le'));
+    expect(run(path, { timeline: true }).out).toContain('FROZEN');
+  });
+
   it('reads standard input, takes another seed, and quotes it where a shell would not', () => {
     const { out } = run('-', { seed: "it's me" });
     expect(out).toContain('seed "it\'s me"');
@@ -167,6 +181,7 @@ describe('the command', () => {
 
   it('lists faults, and wants a file otherwise', () => {
     expect(parse('--faults').out).toContain('link-lost');
+    expect(Object.keys(JSON.parse(parse('--faults', '--json').out) as object)).toEqual([...FAULT_KINDS]);
     expect(parse().err).toContain('phbsim run: name a scenario file');
   });
 

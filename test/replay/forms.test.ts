@@ -141,6 +141,18 @@ describe("the project's own form", () => {
     expect(withoutLines(read(formatRecordingText(original)))).toEqual(withoutLines(original));
   });
 
+  it.each(['R +1 nest0 42 8 ffff9000', 'W +1 phb0 131 1 7f00', 'R +1 nest0 42 3 ffffff'])(
+    'has no line whose value is cut or too long: %s',
+    (line) => {
+      expect(() => read(`phbsim-recording 1\n${line}`)).toThrow(`in:2  unreadable line "${line}"`);
+    },
+  );
+
+  it('counts memory that the machine has not as undeclared', () => {
+    const { undeclared } = replay(read('phbsim-recording 1\nM +0 ffffffffffff 00\nR +1 nest0 42 8 0000000000000000'));
+    expect(undeclared).toEqual([{ line: 2, what: 'memory at 0xffffffffffff: the machine has none' }]);
+  });
+
   it('reports a line it cannot read', () => {
     expect(() => read('phbsim-recording 1\nname: x\nR +1 nest0 42')).toThrow('in:3  unreadable line "R +1 nest0 42"');
   });
@@ -155,5 +167,17 @@ describe('input that is no recording', () => {
   ])('%s is refused with what would be accepted', (_, data, problem) => {
     expect(() => readRecording('in', data)).toThrow(problem);
     expect(() => readRecording('in', data)).toThrow('Known forms:');
+  });
+});
+
+describe('a recording that no chip could replay', () => {
+  it.each([
+    ['[1,"R","phb3","0",8,"0"]', 'in:2  PHB 3 does not exist: a chip has PHB 0 to 2'],
+    ['[1,"W","phb0","210",4,"1ffffffff"]', 'in:2  the value 0x1ffffffff has more than 4 bytes'],
+    ['[1e300,"R","phb0","0",8,"0"]', 'in:2  the time 1e+300 us is more than a day after the beginning'],
+    ['[1,"R","phb0","800",8,"0"]\n[1e400,"#","late"]', 'in:2  the time Infinity us'],
+    ['[1,"#","hello"]', 'no access in it: nothing to replay'],
+  ])('is refused with what is wrong: %s', (lines, problem) => {
+    expect(() => read(`{"meta":{}}\n${lines}`)).toThrow(problem);
   });
 });

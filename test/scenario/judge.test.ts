@@ -49,6 +49,15 @@ describe('an expectation', () => {
     ]);
   });
 
+  it('of recovery is waited for again when the card has frozen again', () => {
+    const result = run({
+      faults: [`${STRAY}, times: 2, every: 3 s`],
+      expect: ['freeze: slot1, times: 2', 'recovered: slot1, within: 10 s'],
+    });
+    expect(verdicts(result)).toEqual(['met: froze for the 2nd time: tce-page-fault', 'met: the driver receives again']);
+    expect(result.verdicts[1]!.timeNs! - result.startNs).toBeGreaterThan(3_000e6);
+  });
+
   it('of recovery waits for the driver, not for the bridge', () => {
     const result = run({
       slots: ['{ device: nic, driver: recovering, frame-every: 100 ms }'],

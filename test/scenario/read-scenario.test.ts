@@ -210,6 +210,28 @@ describe('a scenario that is wrong', () => {
     ['tail', 'seed: -1', 'seed must be a whole number', ''],
     ['head', 'name: A Trial', '1:7  a name is small letters, digits and hyphens', ''],
     ['head', 'name: [trial]', 'name must be text, not a list', ''],
+    [
+      'faults',
+      '  - { at: 5 ms, kind: err-fatal, device: slot1, every: 1 s }',
+      '7:56  every: say how often with "times"',
+      '',
+    ],
+    [
+      'faults',
+      '  - { at: 5 ms, kind: err-fatal, device: slot1, times: 1000, every: 2 min }',
+      'the last of 1000 strikes comes later than a day',
+      '',
+    ],
+    ['faults', '  - { at: 5 ms, kind: "^~", device: slot1 }', 'unknown fault kind "^~"', '^\n   Fault kinds'],
+    ['slots', '    1: { device: nic }\n    "1": { device: nic }', '6:5  slots has "1" twice', ''],
+    ['slots', '    "01": { device: nic }', 'from 1 to 24, not "01"', ''],
+    [
+      'expect',
+      '  - { freeze: slot1, recovered: slot1 }',
+      '9:22  expect, item 1, has no "recovered" beside "freeze"',
+      '',
+    ],
+    ['tail', ': 1', 'the scenario has no ""', '^\n   Allowed: name'],
     ['head', '{}', '', ''],
   ] as const)('is refused with reason: %s %s', (part, line, message, hint) => {
     const answer = refusal(text({ [part]: line }));
@@ -236,10 +258,54 @@ describe('a scenario that is wrong', () => {
     ['- a\n- b', 'a scenario is a map'],
     ['name: [a\nfoo: }', 'trial.yaml:2:'],
     ['name: a\nname: b', 'Map keys must be unique'],
+    ['name: a\n---\nname: b', '2:1  a second document begins here'],
+    ['['.repeat(20_000), 'nested too deeply'],
     ['name: *b', 'name must be text, not an alias'],
     ['name: &a x\nabout: *a\n', 'about must be text, not an alias'],
   ])('is refused when it is no scenario at all: %j', (source, message) => {
     expect(refusal(source)).toContain(message);
+  });
+
+  it('keeps its slots when one of them is wrong: whoever names it is not told off too', () => {
+    const answer = refusal(text({ slots: '    1: { deviec: nic }\n    2: nic' }));
+    expect(answer.match(/^trial\.yaml:\d+/gm)).toEqual(['trial.yaml:5', 'trial.yaml:5', 'trial.yaml:6']);
+  });
+
+  it.each([
+    ['dma-unmaped', 'dma-write-unmapped'],
+    ['write-unmapped', 'dma-write-unmapped'],
+    ['unmapped-read', 'dma-read-unmapped'],
+    ['card-def', 'card-deaf'],
+    ['completion-timeot', 'completion-timeout'],
+    ['fatal', 'err-fatal'],
+  ])('is told what was probably meant by a part of a name: %s', (written, meant) => {
+    expect(refusal(text({ faults: `  - { at: 5 ms, kind: ${written}, device: slot1 }` }))).toContain(
+      `^ did you mean ${meant}?`,
+    );
+  });
+
+  it('is shown the part of a long line around the place, and no long word whole', () => {
+    const word = 'x'.repeat(5000);
+    const answer = refusal(text({ faults: `  - { at: 5 ms, device: slot1, kind: ${word}, times: zz }` }));
+    const [first, excerpt, caret] = answer.split('\n');
+    expect(first).toBe(`trial.yaml:7:38  unknown fault kind "${'x'.repeat(60)}..."`);
+    expect(excerpt).toHaveLength(8 + 120 + 3);
+    expect(excerpt![caret!.indexOf('^')]).toBe('x');
+    const far = refusal(text({ expect: `  - { log: ${word}, withn: 1 s, x: ${word} }` })).split('\n');
+    expect(far[1]).toMatch(/^ {4}9 \| \.\.\..{120}\.\.\.$/);
+    expect(far[1]!.slice(far[2]!.indexOf('^'))).toMatch(/^withn: 1 s/);
+  });
+
+  it('is shown without tabs and without what a terminal would obey', () => {
+    const answer = refusal(text({ tail: 'settle:\t\u001b[31m\u0007' }));
+    expect(['\t', '\u001b', '\u0007'].filter((character) => answer.includes(character))).toEqual([]);
+    expect(answer).toContain('10:9  settle must be a duration, not ".[31m."\n   10 | settle: .[31m.\n');
+  });
+
+  it('is told of the first twenty problems, and how many more there are', () => {
+    const answer = refusal(text({ expect: '  - {}\n'.repeat(27) }));
+    expect(answer.match(/^trial\.yaml:\d+/gm)).toHaveLength(20);
+    expect(answer.split('\n').at(-1)).toBe('trial.yaml: ... and 7 more');
   });
 
   it('lists too many slots of one PHB', () => {

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FAULT_KINDS, FAULTS, type FaultDeclaration } from '../../src/faults/catalogue.js';
+import { ERROR_EVENT_NAMES } from '../../src/ioda2/error-bits/events.js';
+import { PHBS_PER_CHIP } from '../../src/machine/powernv8.js';
+import { DEVICE_MODELS, DRIVER_KINDS, MOST_SLOTS_PER_PHB } from '../../src/machine/topology.js';
+import { CAUSE_GROUPS, EXPECTATION_KEYS, EXPECTATION_KINDS } from '../../src/scenario/read-expectation.js';
+import { FAULT_KEYS, MACHINE_KEYS, readScenario, SCENARIO_KEYS, SLOT_KEYS } from '../../src/scenario/read-scenario.js';
+import { DURATION_REMEDY } from '../../src/scenario/reader.js';
+import { formatRun, runToJson } from '../../src/scenario/report.js';
+import { runScenarioFile } from '../../src/scenario/runner.js';
+import { DEFAULT_SETTLE_NS, DEFAULT_WITHIN_NS, MOST_TIMES } from '../../src/scenario/scenario.js';
+import { ms, seconds } from '../../src/sim/time.js';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const TEXT = readFileSync(join(ROOT, 'docs/scenarios.md'), 'utf8');
+
+/** A chapter of the page. */
+function chapter(title: string): string {
+  const found = TEXT.split(/^## /m).find((each) => each.startsWith(`${title}\n`));
+  if (found === undefined) throw new Error(`no chapter "${title}"`);
+  return found;
+}
+
+/** The rows of the n-th table of a chapter, without its head. */
+function table(title: string, index = 0): string[] {
+  const tables = [...chapter(title).matchAll(/(?:^\|.*\n)+/gm)].map(([rows]) => rows.trimEnd().split('\n').slice(2));
+  return tables[index]!;
+}
+
+const cells = (row: string): string[] => row.split(' | ').map((cell) => cell.replace(/^\| | \|$/g, ''));
+const words = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!);
+/** What stands in the first column. */
+const named = (rows: readonly string[]): string[] => rows.flatMap((row) => words(cells(row)[0]!));
+const listed = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ') || '-';
+const block = (language: string): string =>
+  new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'ms').exec(chapter('Example'))![1]!;
+
+describe('docs/scenarios.md', () => {
+  it('has every key and no other', () => {
+    expect(named(table('The file'))).toEqual(SCENARIO_KEYS);
+    expect(named(table('Machine', 0))).toEqual(MACHINE_KEYS);
+    expect(named(table('Machine', 1))).toEqual(SLOT_KEYS);
+    expect(named(table('Faults', 0))).toEqual(FAULT_KEYS);
+  });
+
+  it('says which keys a scenario cannot do without', () => {
+    const needed = (rows: readonly string[]): string[] => named(rows.filter((row) => cells(row)[1] === 'yes'));
+    const missing = (source: string): string[] => {
+      try {
+        readScenario('x', source);
+      } catch (error) {
+        return [...(error as Error).message.matchAll(/lacks "([^"]+)"/g)].map((match) => match[1]!);
+      }
+      return [];
+    };
+    const rest = 'name: x\nabout: x\nexpect: [{ freeze: slot1 }]';
+    expect(missing('{}')).toEqual(needed(table('The file')));
+    expect(missing(`${rest}\nfaults: []\nmachine: {}`)).toEqual(needed(table('Machine', 0)));
+    expect(missing(`${rest}\nfaults: []\nmachine: { slots: { 1: {} } }`)).toEqual(needed(table('Machine', 1)));
+    const faults = (fault: string): string[] =>
+      missing(`${rest}\nmachine: { slots: { 1: { device: nic } } }\nfaults: [${fault}]`);
+    expect([...faults('{ kind: fence }'), ...faults('{ at: 1 ms, device: phb0 }')].sort()).toEqual(
+      needed(table('Faults', 0)).sort(),
+    );
+  });
+
+  it('has every device and driver, and how many slots there can be', () => {
+    expect(named(table('Machine', 2))).toEqual(DRIVER_KINDS);
+    const [device, , phb] = table('Machine', 1);
+    expect(words(cells(device!)[2]!)).toEqual(DEVICE_MODELS);
+    expect(phb).toContain(`0 to ${PHBS_PER_CHIP - 1}, default 0`);
+    expect(table('Machine', 0)[1]).toContain(`1 to ${PHBS_PER_CHIP * MOST_SLOTS_PER_PHB},`);
+  });
+
+  it('has every kind of fault as the catalogue declares it', () => {
+    const rows = FAULT_KINDS.map((kind) => {
+      const { hits, parameters, about, event }: FaultDeclaration = FAULTS[kind];
+      const ranges = Object.entries(parameters).map(
+        ([name, { least, most, byDefault }]) => `\`${name}\` ${least} to ${most}, default ${byDefault}`,
+      );
+      return `| \`${kind}\` | ${hits.join(', ')} | ${ranges.join(', ') || '-'} | ${about} | ${listed(event === undefined ? [] : [event])} |`;
+    });
+    expect(table('Faults', 1)).toEqual(rows);
+  });
+
+  it('has every expectation with its other keys', () => {
+    const rows = table('Expectations', 0).map(cells);
+    expect(rows.map(([first, , keys]) => [first, keys])).toEqual(
+      EXPECTATION_KINDS.map((kind) => [`\`${kind}\``, listed(EXPECTATION_KEYS[kind])]),
+    );
+  });
+
+  it('has every cause, alone and in groups', () => {
+    const rows = Object.entries(CAUSE_GROUPS).map(([name, events]) => `| \`${name}\` | ${listed(events)} |`);
+    expect(table('Expectations', 1)).toEqual(rows);
+    const [, events] = /^Events: (.*?)\.$/ms.exec(chapter('Expectations'))!;
+    expect(words(events!)).toEqual(ERROR_EVENT_NAMES);
+  });
+
+  it('gives units, limits and defaults as the reader has them', () => {
+    const units = /\(([^)]+)\)/.exec(DURATION_REMEDY)![1]!;
+    expect(chapter('Durations').replace(' (or µs)', '')).toContain(`: ${units}.`);
+    expect([DEFAULT_SETTLE_NS, DEFAULT_WITHIN_NS, MOST_TIMES]).toEqual([ms(200), seconds(30), 1000]);
+    expect(chapter('The file')).toContain('default 200 ms');
+    expect(chapter('The run')).toContain('waited for 30 s');
+    expect(chapter('Faults')).toContain('1 to 1000, default 1: how often');
+  });
+
+  it('shows an example that does what the page says, and the keys of its JSON', () => {
+    const result = runScenarioFile(readScenario('docs/scenarios.md', block('yaml')));
+    const report = formatRun(result, { again: '' }).split('\n');
+    const shown = block('text').trimEnd().split('\n');
+    expect(shown).toHaveLength(6);
+    expect(report.filter((line) => /^(met|NOT MET) /.test(line))).toEqual(shown);
+
+    const value = JSON.parse(runToJson(result, { again: '' })) as Record<string, unknown>;
+    expect(named(table('JSON'))).toEqual(Object.keys(value));
+    for (const row of table('JSON')) {
+      const [key, about] = cells(row);
+      const list = value[words(key!)[0]!];
+      const [first] = Array.isArray(list) ? (list as unknown[]) : [];
+      if (typeof first !== 'object' || first === null) continue;
+      const fields = words(about!.replace(/\([^)]*\)/g, ''));
+      expect([...fields].sort()).toEqual(Object.keys(first).sort());
+    }
+  });
+});

@@ -43,7 +43,7 @@ export function program(): Command {
         '  dmesg | phbsim explain -',
       ].join('\n'),
     );
-  for (const command of COMMANDS) root.addCommand(command());
+  for (const command of COMMANDS) root.addCommand(command().copyInheritedSettings(root));
   return root;
 }
 

@@ -117,6 +117,7 @@ describe('phbsim run', () => {
     const { status, err } = run(path);
     expect(status).toBe(2);
     expect(err).toMatch(/^phbsim run: \S+binary\.yaml: binary data, no scenario: give a YAML text/);
+    expect(run(file('zero.yaml', `${SHORT}\n# \u0000`)).err).toContain('zero.yaml: binary data');
   });
 
   it('reads a scenario that an editor saved as UTF-16', () => {

@@ -134,5 +134,5 @@ export type { Verdict } from './scenario/judge.js';
 export { ScenarioError } from './scenario/problems.js';
 export { readScenario } from './scenario/read-scenario.js';
 export { allMet, formatRun, type ReportOptions, runToJson } from './scenario/report.js';
-export { type RunOptions, type RunResult, runScenarioFile as runScenario } from './scenario/runner.js';
+export { type RunOptions, type RunResult, runScenario } from './scenario/runner.js';
 export type { Expectation, Scenario } from './scenario/scenario.js';

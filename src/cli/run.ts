@@ -4,7 +4,7 @@ import { FAULTS, type FaultDeclaration } from '../faults/catalogue.js';
 import { ScenarioError } from '../scenario/problems.js';
 import { readScenario } from '../scenario/read-scenario.js';
 import { allMet, formatRun, type ReportOptions, runToJson } from '../scenario/report.js';
-import { runScenarioFile } from '../scenario/runner.js';
+import { runScenario } from '../scenario/runner.js';
 import { formatTimeline, timelineOf } from '../scenario/timeline.js';
 import { HOST_STREAMS, readInput, type Streams, shownName, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
@@ -20,11 +20,11 @@ export interface RunOptions {
 const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 
 /** Exit status: 0 all expectations met, 1 some not, 2 the scenario cannot be read. */
-export function runScenario(file: string, options: RunOptions, streams: Streams = HOST_STREAMS): number {
+export function runRun(file: string, options: RunOptions, streams: Streams = HOST_STREAMS): number {
   try {
     const name = shownName(file);
     const scenario = readScenario(name, decodeText(name, readInput(file, streams), WANTED));
-    const result = runScenarioFile(scenario, {
+    const result = runScenario(scenario, {
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
     });
@@ -98,6 +98,6 @@ export function runCommand(): Command {
     if (options.faults === true)
       HOST_STREAMS.out(options.json === true ? JSON.stringify(FAULTS, undefined, 2) : listFaults());
     else if (file === undefined) command.error('phbsim run: name a scenario file, such as scenarios/link-lost.yaml');
-    else process.exitCode = runScenario(file, options);
+    else process.exitCode = runRun(file, options);
   });
 }

@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { runExplain } from './explain.js';
 import { HOST_STREAMS, type Streams } from './host-streams.js';
 import { runReplay } from './replay.js';
-import { runScenario } from './run.js';
+import { runRun } from './run.js';
 
 interface Stop {
   readonly title: string;
@@ -31,7 +31,7 @@ const STOPS: readonly Stop[] = [
       'The bridge freezes the card and nothing else. Firmware finds it through registers, Linux recovers it, the neighbour never notices.',
     command: 'run',
     input: 'scenarios/dma-write-to-unmapped-page.yaml',
-    run: (path, streams) => runScenario(path, {}, streams),
+    run: (path, streams) => runRun(path, {}, streams),
   },
   {
     title: 'The error log of a real machine, explained',

@@ -31,7 +31,7 @@ const SAMPLE_NS = us(100);
 /** Expectations are looked at less often: what decides them carries its own time. */
 const SAMPLES_PER_LOOK = 10;
 
-export function runScenarioFile(scenario: Scenario, options: RunOptions = {}): RunResult {
+export function runScenario(scenario: Scenario, options: RunOptions = {}): RunResult {
   const { slots, maxFreezes } = scenario;
   const system = new PowerSystem({
     slots,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Streams } from '../../src/cli/host-streams.js';
-import { listFaults, type RunOptions, runCommand, runScenario } from '../../src/cli/run.js';
+import { listFaults, type RunOptions, runCommand, runRun } from '../../src/cli/run.js';
 import { FAULT_KINDS } from '../../src/faults/catalogue.js';
 
 const MAIN = join(import.meta.dirname, '../../scenarios/dma-write-to-unmapped-page.yaml');
@@ -41,7 +41,7 @@ function run(path: string, options: RunOptions = {}): { status: number; out: str
     },
     interactive: false,
   };
-  return { status: runScenario(path, options, streams), ...texts };
+  return { status: runRun(path, options, streams), ...texts };
 }
 
 describe('phbsim run', () => {

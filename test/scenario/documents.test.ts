@@ -9,7 +9,7 @@ import { CAUSE_GROUPS, EXPECTATION_KEYS, EXPECTATION_KINDS } from '../../src/sce
 import { FAULT_KEYS, MACHINE_KEYS, readScenario, SCENARIO_KEYS, SLOT_KEYS } from '../../src/scenario/read-scenario.js';
 import { DURATION_REMEDY } from '../../src/scenario/reader.js';
 import { formatRun, runToJson } from '../../src/scenario/report.js';
-import { runScenarioFile } from '../../src/scenario/runner.js';
+import { runScenario } from '../../src/scenario/runner.js';
 import { DEFAULT_SETTLE_NS, DEFAULT_WITHIN_NS, MOST_TIMES } from '../../src/scenario/scenario.js';
 import { ms, seconds } from '../../src/sim/time.js';
 
@@ -109,7 +109,7 @@ describe('docs/scenarios.md', () => {
   });
 
   it('shows an example that does what the page says, and the keys of its JSON', () => {
-    const result = runScenarioFile(readScenario('docs/scenarios.md', block('yaml')));
+    const result = runScenario(readScenario('docs/scenarios.md', block('yaml')));
     const report = formatRun(result, { again: '' }).split('\n');
     const shown = block('text').trimEnd().split('\n');
     expect(shown).toHaveLength(6);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readScenario } from '../../src/scenario/read-scenario.js';
 import { formatRun } from '../../src/scenario/report.js';
-import { type RunResult, runScenarioFile } from '../../src/scenario/runner.js';
+import { type RunResult, runScenario } from '../../src/scenario/runner.js';
 import { ms } from '../../src/sim/time.js';
 
 const FOLDER = join(import.meta.dirname, '../../scenarios');
@@ -12,7 +12,7 @@ const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
 
 function runFile(file: string, seed?: string): RunResult {
   const scenario = readScenario(file, readFileSync(join(FOLDER, file), 'utf8'));
-  return runScenarioFile(scenario, seed === undefined ? {} : { seed });
+  return runScenario(scenario, seed === undefined ? {} : { seed });
 }
 
 describe('the library of scenarios', () => {

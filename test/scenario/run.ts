@@ -1,6 +1,6 @@
 /** Runs scenarios given as text. */
 import { readScenario } from '../../src/scenario/read-scenario.js';
-import { type RunOptions, type RunResult, runScenarioFile } from '../../src/scenario/runner.js';
+import { type RunOptions, type RunResult, runScenario } from '../../src/scenario/runner.js';
 
 export interface Trial {
   readonly slots?: readonly string[];
@@ -25,7 +25,7 @@ export function run(trial: Trial, options: RunOptions = {}): RunResult {
     ...list(trial.expect),
     ...(trial.more ?? []),
   ];
-  return runScenarioFile(readScenario('trial.yaml', text.join('\n')), options);
+  return runScenario(readScenario('trial.yaml', text.join('\n')), options);
 }
 
 /** State and reason of each expectation. */

@@ -1,8 +1,8 @@
 /** What every part of the kernel holds: time, log, the firmware, the port to the machine, and what it was booted with. */
 import type { HostPort } from '../hw/host-port.js';
+import type { Mutex } from '../sim/mutex.js';
 import type { Simulator } from '../sim/simulator.js';
 import type { OpalCalls } from './firmware.js';
-import type { KernelMutex } from './locks.js';
 import type { KernelLog } from './log.js';
 import type { PciController } from './pci/device.js';
 import type { KernelClock } from './sleep.js';
@@ -31,5 +31,5 @@ export interface KernelContext {
   /** In order of the device tree. */
   readonly controllers: readonly PciController[];
   /** The lock every removal, rescan and recovery of PCI devices holds. */
-  readonly rescanLock: KernelMutex;
+  readonly rescanLock: Mutex;
 }

@@ -2,6 +2,8 @@
  * Detection: whether a value of all ones means a frozen PE, and who will recover it.
  * Source: linux eeh.c: eeh_dev_check_failure, eeh_phb_check_failure, eeh_check_failure; facts: eeh-linux 5.
  */
+
+import { Mutex } from '../sim/mutex.js';
 import type { Process } from '../sim/process.js';
 import type { AddressCache } from './address-cache.js';
 import type { KernelContext } from './context.js';
@@ -11,7 +13,6 @@ import type { EehDev, EehPe } from './eeh-pe.js';
 import type { EehSettings } from './eeh-settings.js';
 import type { EehTree } from './eeh-tree.js';
 import { locationOf } from './location.js';
-import { KernelMutex } from './locks.js';
 import type { EehPlatform } from './powernv/eeh-platform.js';
 
 export interface CheckParts {
@@ -28,13 +29,13 @@ const ADDRESS_CHECK_FRAME = 'eeh_check_failure+0x98/0x100';
 
 export class EehCheck {
   /** Around check and mark: of two that read ones at once, one reports and the other only counts. */
-  private readonly confirmLock: KernelMutex;
+  private readonly confirmLock: Mutex;
 
   constructor(
     private readonly ctx: KernelContext,
     private readonly parts: CheckParts,
   ) {
-    this.confirmLock = new KernelMutex(ctx.sim, 'EEH confirm');
+    this.confirmLock = new Mutex(ctx.sim, 'EEH confirm');
   }
 
   /** After a load that gave all ones. `callers` are the frames below the accessor, newest first. */

@@ -4,6 +4,7 @@
  */
 import type { HostPort } from '../hw/host-port.js';
 import { MmioEnable, OpalStatus, ResetAssert, ResetScope, WindowType } from '../opal/opal-api.js';
+import { Mutex } from '../sim/mutex.js';
 import type { Process } from '../sim/process.js';
 import type { Simulator } from '../sim/simulator.js';
 import { AddressCache } from './address-cache.js';
@@ -27,7 +28,6 @@ import { EehSpecialEvent } from './eeh-special-event.js';
 import { EehThaw } from './eeh-thaw.js';
 import { EehTree } from './eeh-tree.js';
 import type { OpalCalls, PhbNode } from './firmware.js';
-import { KernelMutex } from './locks.js';
 import { KernelLog } from './log.js';
 import { PciBusReset } from './pci/bus-reset.js';
 import { PciConfig } from './pci/config.js';
@@ -104,7 +104,7 @@ export class LinuxKernel {
       clock: new KernelClock(sim, options.sleepRounding ?? 'nominal'),
       quirks: { ...LX61_QUIRKS, ...options.quirks },
       controllers: options.phbs.map((node, index) => new PciController(node, index)),
-      rescanLock: new KernelMutex(sim, 'PCI rescan and remove'),
+      rescanLock: new Mutex(sim, 'PCI rescan and remove'),
     };
     this.context = ctx;
     const { settings } = this;

@@ -2,6 +2,7 @@
  * The 4 KiB register block as software meets it: by MMIO or through the ASB, in every state of the chip.
  * Sources: qemu pnv_phb3_reg_read, pnv_phb3_reg_write; skiboot hw/phb3.c: phb3_wait_dlp_reset. Facts: ioda2-phb3 3.1.
  */
+import { classifyAccess } from '../hw/access-policy.js';
 import { ALL_ONES } from '../hw/bits.js';
 import type { AccessSize } from '../hw/host-port.js';
 import type { RegisterFile } from '../hw/register-file.js';
@@ -110,7 +111,7 @@ export class RegisterPage {
   }
 
   #isWhole(offset: number, size: AccessSize, direction: 'read' | 'write'): boolean {
-    const whole = size === REGISTER_BYTES && offset % REGISTER_BYTES === 0;
+    const whole = classifyAccess(offset, size) === 'whole';
     if (!whole) this.#note('size', offset, direction);
     return whole;
   }

@@ -214,5 +214,3 @@ export const MEMORY_TABLES = {
     source: 'linux asm/tce.h; linux pci-ioda-tce.c: pnv_tce_build; qemu pnv_phb3_translate_tve',
   }),
 } as const satisfies Record<string, TableDeclaration>;
-
-export type MemoryTableName = keyof typeof MEMORY_TABLES;

@@ -19,8 +19,6 @@ export const OpalStatus = {
   ASYNC_COMPLETION: -15,
   EMPTY: -16,
 } as const;
-/** A return code. Reset and poll also return positive milliseconds, so codes travel as plain numbers. */
-export type OpalStatusCode = (typeof OpalStatus)[keyof typeof OpalStatus];
 
 /** `OPAL_HARDWARE`, or the number alone where the code has no name. */
 export function opalStatusName(code: number): string {
@@ -92,47 +90,9 @@ export const ResetAssert = { DEASSERT: 0, ASSERT: 1 } as const;
 export const ReinitScope = { PCI_DEV: 1000 } as const;
 export const Presence = { EMPTY: 0, PRESENT: 1 } as const;
 export const Power = { OFF: 0, ON: 1 } as const;
-export const TceKill = { PAGES: 0, PE: 1, ALL: 2 } as const;
 
 /** Event bits that `handleInterrupt` and `pollEvents` report. They are levels. */
 export const OpalEvent = { PCI_ERROR: 0x200n } as const;
-
-/** Token numbers of the calls this firmware answers. */
-export const OpalToken = {
-  OPAL_HANDLE_INTERRUPT: 9,
-  OPAL_POLL_EVENTS: 10,
-  OPAL_PCI_CONFIG_READ_BYTE: 13,
-  OPAL_PCI_CONFIG_READ_HALF_WORD: 14,
-  OPAL_PCI_CONFIG_READ_WORD: 15,
-  OPAL_PCI_CONFIG_WRITE_BYTE: 16,
-  OPAL_PCI_CONFIG_WRITE_HALF_WORD: 17,
-  OPAL_PCI_CONFIG_WRITE_WORD: 18,
-  OPAL_SET_XIVE: 19,
-  OPAL_GET_XIVE: 20,
-  OPAL_PCI_EEH_FREEZE_STATUS: 23,
-  OPAL_PCI_EEH_FREEZE_CLEAR: 26,
-  OPAL_PCI_PHB_MMIO_ENABLE: 27,
-  OPAL_PCI_SET_PHB_MEM_WINDOW: 28,
-  OPAL_PCI_MAP_PE_MMIO_WINDOW: 29,
-  OPAL_PCI_SET_PE: 31,
-  OPAL_PCI_SET_PELTV: 32,
-  OPAL_PCI_SET_XIVE_PE: 37,
-  OPAL_GET_MSI_32: 39,
-  OPAL_GET_MSI_64: 40,
-  OPAL_PCI_MAP_PE_DMA_WINDOW: 44,
-  OPAL_PCI_MAP_PE_DMA_WINDOW_REAL: 45,
-  OPAL_PCI_RESET: 49,
-  OPAL_PCI_REINIT: 53,
-  OPAL_PCI_NEXT_ERROR: 60,
-  OPAL_PCI_POLL: 62,
-  OPAL_PCI_MSI_EOI: 63,
-  OPAL_PCI_GET_PHB_DIAG_DATA2: 64,
-  OPAL_PCI_ERR_INJECT: 96,
-  OPAL_PCI_EEH_FREEZE_SET: 97,
-  OPAL_PCI_GET_PRESENCE_STATE: 119,
-  OPAL_PCI_GET_POWER_STATE: 120,
-  OPAL_PCI_TCE_KILL: 126,
-} as const;
 
 const PCIE_SLOT = 1n << 63n;
 const SLOT_BDFN_SHIFT = 16n;

@@ -11,6 +11,7 @@ import { bootPlatform, type OpalOptions, type Platform } from './boot.js';
 import { initDevice } from './device-init.js';
 import { type PhbNode, phbNode } from './device-tree.js';
 import {
+  decodeSlotId,
   OpalEvent,
   OpalStatus,
   PciError,
@@ -92,7 +93,7 @@ export class Opal {
 
   /** A call on a slot: its PHB is in the low bits of its number. */
   private *onSlot<T>(id: number | bigint, call: Process<T>): Process<T> {
-    const phb = this.phb(Number(BigInt.asUintN(SLOT_PHB_BITS, BigInt(id))));
+    const phb = this.phb(decodeSlotId(id).phbId);
     return phb === undefined ? yield* call : yield* phb.lock.hold(call);
   }
 
@@ -308,7 +309,6 @@ function* called(call: () => Process<number> | number): Process<number> {
   return typeof result === 'number' ? result : yield* result;
 }
 
-const SLOT_PHB_BITS = 16;
 const slotIdText = (id: number | bigint): string => BigInt.asUintN(64, BigInt(id)).toString(16).padStart(16, '0');
 
 type Reset = () => Process<number>;

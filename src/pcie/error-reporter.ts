@@ -2,26 +2,18 @@
  * How a function records the errors it detects, and whether it says so: device status, AER status, error messages.
  * Source: PCI Express base specification 6.2.3 to 6.2.5.
  */
-import { CORRECTABLE, type CorrectableError, UNCORRECTABLE, type UncorrectableError } from './aer-capability.js';
+import {
+  type AerRegister,
+  CORRECTABLE,
+  type CorrectableError,
+  UNCORRECTABLE,
+  type UncorrectableError,
+} from './aer-capability.js';
 import type { ConfigSpace } from './config-space.js';
 import type { ErrorMessage, Tlp } from './tlp.js';
 
 /** Registers an error touches. AER is optional in a function. */
-type ErrorRegister =
-  | 'COMMAND'
-  | 'STATUS'
-  | 'DEVCTL'
-  | 'DEVSTA'
-  | 'UE_STATUS'
-  | 'UE_MASK'
-  | 'UE_SEVERITY'
-  | 'CE_STATUS'
-  | 'CE_MASK'
-  | 'AER_CONTROL'
-  | 'HEADER_LOG0'
-  | 'HEADER_LOG1'
-  | 'HEADER_LOG2'
-  | 'HEADER_LOG3';
+type ErrorRegister = 'COMMAND' | 'STATUS' | 'DEVCTL' | 'DEVSTA' | Exclude<AerRegister, 'AER_CAP'>;
 
 const HEADER_LOGS = ['HEADER_LOG0', 'HEADER_LOG1', 'HEADER_LOG2', 'HEADER_LOG3'] as const;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { KernelMutex } from '../../src/eeh/locks.js';
 import { KernelClock, wheelExpiryTick } from '../../src/eeh/sleep.js';
+import { Mutex } from '../../src/sim/mutex.js';
 import { delay, type Process } from '../../src/sim/process.js';
 import { Simulator } from '../../src/sim/simulator.js';
 import { ms } from '../../src/sim/time.js';
@@ -44,7 +44,7 @@ describe('kernel sleeps', () => {
 describe('the kernel mutex', () => {
   it('admits holders in the order in which they asked and survives a cancelled waiter', () => {
     const sim = new Simulator();
-    const mutex = new KernelMutex(sim, 'test');
+    const mutex = new Mutex(sim, 'test');
     const order: string[] = [];
     function* work(name: string): Process<void> {
       order.push(`${name} in`);
@@ -62,7 +62,7 @@ describe('the kernel mutex', () => {
 
   it('is given back when its holder is cancelled', () => {
     const sim = new Simulator();
-    const mutex = new KernelMutex(sim, 'test');
+    const mutex = new Mutex(sim, 'test');
     const first = sim.spawn('first', mutex.hold(delay(ms(1000))));
     const second = sim.spawn('second', mutex.hold(delay(ms(1))));
     sim.run({ untilNs: ms(5) });

@@ -1,5 +1,5 @@
 /** OpalIoPhb4ErrorData, also used by PHB5: binary form, kernel text and console names. Facts: phb4-diag 1, 2.1, 2.4. */
-import { consecutive, type DiagData, type DiagField, type DiagLayout, type DiagLine } from '../layout.js';
+import { consecutive, type DiagField, type DiagLayout, type DiagLine } from '../layout.js';
 
 const WORDS = [
   'brdgCtl',
@@ -61,7 +61,6 @@ const DOUBLEWORDS = [
 ] as const;
 
 export type Phb4DiagField = (typeof WORDS)[number] | (typeof DOUBLEWORDS)[number];
-export type Phb4DiagData = DiagData<Phb4DiagField>;
 
 const FIELDS: readonly DiagField<Phb4DiagField>[] = [
   ...consecutive(0x0c, 4, WORDS),

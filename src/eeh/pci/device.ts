@@ -1,10 +1,11 @@
 /** Controllers, buses and devices as the kernel holds them, and the per-node record that outlives a device. */
+
+import { Mutex } from '../../sim/mutex.js';
 import type { Process } from '../../sim/process.js';
 import type { Simulator } from '../../sim/simulator.js';
 import type { ErsVote } from '../drivers/votes.js';
 import type { ChannelState } from '../eeh-flags.js';
 import type { PhbNode, SlotNode } from '../firmware.js';
-import { KernelMutex } from '../locks.js';
 import { ClassCode, HeaderType } from './regs.js';
 
 /** What the PCI core asks of EEH's record of a node. */
@@ -165,7 +166,7 @@ export class PciDevice {
   /** Drivers of some devices ask for a fundamental reset. */
   resetWish: 'any' | 'fundamental' = 'any';
   /** The driver model's lock: callbacks, probe and remove run under it. */
-  readonly lock: KernelMutex;
+  readonly lock: Mutex;
 
   constructor(
     sim: Simulator,
@@ -175,7 +176,7 @@ export class PciDevice {
     readonly identity: DeviceIdentity,
     readonly capabilities: DeviceCapabilities,
   ) {
-    this.lock = new KernelMutex(sim, `device ${this.name}`);
+    this.lock = new Mutex(sim, `device ${this.name}`);
   }
 
   get bdfn(): number {

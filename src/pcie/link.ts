@@ -2,46 +2,37 @@
  * A PCI Express link between a bridge (end `up`) and what is plugged below it (end `down`): training with virtual time,
  * resets, and the packets themselves. Facts: ioda2-phb3 7.10, 7.11.1, 10.2; pcie-timing.
  *
- * detect -> polling -> configuration -> l0; l0 <-> recovery on retraining; disabled and hot-reset leave to detect.
+ * detect -> polling -> configuration -> recovery (change of speed) -> l0; l0 <-> recovery on retraining; disabled and
+ * hot-reset leave to detect. In l0 the data-link layers first tell each other their credits, then packets pass.
  */
 import { Priority } from '../sim/priority.js';
 import { Signal } from '../sim/process.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize, type TimeNs } from '../sim/time.js';
 import { defineTraceKind } from '../sim/trace.js';
-import { LinkEnd, type LinkTiming } from './link-end.js';
-import { LINK_PROFILE, type LinkProfile, type LinkSpeed, type LinkWidth, tlpGbps } from './link-profile.js';
+import { LinkEnd } from './link-end.js';
+import type { LinkError, LinkErrorListener, LinkSide } from './link-error.js';
+import { FIRST_SPEED, LinkNegotiation } from './link-negotiation.js';
+import {
+  ackLatencyNs,
+  ENDPOINT_CREDITS,
+  LINK_PROFILE,
+  type LinkProfile,
+  type LinkSpeed,
+  type LinkWidth,
+  replayTimerNs,
+  tlpGbps,
+} from './link-profile.js';
+import {
+  type DataLinkState,
+  LINK_STATES,
+  type LinkOptions,
+  type LinkPartner,
+  type LinkState,
+  type LinkTiming,
+} from './link-state.js';
 
-export type LinkState = 'detect' | 'polling' | 'configuration' | 'l0' | 'recovery' | 'disabled' | 'hot-reset';
-export const LINK_STATES: readonly LinkState[] = [
-  'detect',
-  'polling',
-  'configuration',
-  'l0',
-  'recovery',
-  'disabled',
-  'hot-reset',
-];
-
-/** What is plugged in below. */
-export interface LinkPartner {
-  readonly maxSpeed: LinkSpeed;
-  readonly maxWidth: LinkWidth;
-  /** PERST went down (fundamental), or the link went down while the card stays powered (hot). */
-  resetBy(kind: 'fundamental' | 'hot'): void;
-  /** The reset is over; training follows. */
-  resetReleased?(): void;
-  /** This card's own time from PERST to electrical presence, if it differs from the profile. */
-  readonly electricalDetectNs?: number;
-  /** This card's own time for polling and configuration together. */
-  readonly trainingNs?: number;
-}
-
-export interface LinkOptions {
-  readonly maxSpeed: LinkSpeed;
-  readonly maxWidth: LinkWidth;
-  readonly profile?: LinkProfile;
-}
+export { type DataLinkState, LINK_STATES, type LinkOptions, type LinkPartner, type LinkState } from './link-state.js';
 
 /** `speed` and `width` are 0 while the link is down. */
 export const LINK_STATE = defineTraceKind('pcie.link', 'state', 'speed', 'width');
@@ -51,9 +42,9 @@ export class Link implements LinkTiming {
   readonly down: LinkEnd;
   readonly changed: Signal;
   readonly profile: LinkProfile;
-  session = 0;
-  heldUntil: TimeNs = 0;
   nsPerByte = 0;
+  ackNs = 0;
+  replayTimerNs = 0;
 
   private current: LinkState = 'detect';
   private presence = false;
@@ -61,13 +52,15 @@ export class Link implements LinkTiming {
   private hotReset: 'asserted' | 'released' = 'released';
   private disabled = false;
   private partner: LinkPartner | undefined;
-  private targetSpeed: LinkSpeed;
-  private targetWidth: LinkWidth;
+  private readonly negotiation: LinkNegotiation;
   private maxPayload = 256;
+  /** Speed of the lanes while the link trains. */
+  private laneSpeed: LinkSpeed = FIRST_SPEED;
   private trained: { speed: LinkSpeed; width: LinkWidth } | undefined;
   private pending: EventId | undefined;
   private readonly advance: HandlerId;
   private readonly listeners: ((link: Link) => void)[] = [];
+  private readonly errorListeners: LinkErrorListener[] = [];
   private readonly source: number;
 
   constructor(
@@ -76,10 +69,9 @@ export class Link implements LinkTiming {
     readonly options: LinkOptions,
   ) {
     this.profile = options.profile ?? LINK_PROFILE;
-    this.targetSpeed = options.maxSpeed;
-    this.targetWidth = options.maxWidth;
-    this.up = new LinkEnd(sim, `${name} downstream`, this);
-    this.down = new LinkEnd(sim, `${name} upstream`, this);
+    this.negotiation = new LinkNegotiation(options);
+    this.up = new LinkEnd(sim, `${name} downstream`, 'up', this);
+    this.down = new LinkEnd(sim, `${name} upstream`, 'down', this);
     LinkEnd.join(this.up, this.down);
     this.changed = new Signal(sim, `${name} changed`);
     this.advance = sim.handler(`${name} training`, () => this.step());
@@ -105,14 +97,25 @@ export class Link implements LinkTiming {
   get electricalPresence(): boolean {
     return this.presence;
   }
+  /** No signal on the lanes. */
+  get electricalIdle(): boolean {
+    return this.current === 'detect' || this.current === 'disabled';
+  }
+  get dataLinkState(): DataLinkState {
+    if (this.isUp) return 'active';
+    return this.current === 'l0' ? 'init' : 'inactive';
+  }
   get cardInserted(): boolean {
     return this.partner !== undefined;
   }
   get flightNs(): number {
     return this.profile.flightNs.value;
   }
-  get replayNs(): number {
-    return this.profile.replayNs.value;
+  get dllpNs(): number {
+    return this.profile.dllpNs.value;
+  }
+  get creditRepeatNs(): number {
+    return this.profile.creditRepeatNs.value;
   }
   get maxPayloadBytes(): number {
     return this.maxPayload;
@@ -166,20 +169,45 @@ export class Link implements LinkTiming {
 
   /** Goes through recovery and takes up the target speed and width. Nothing is lost. */
   retrain(): void {
-    if (this.current !== 'l0') return;
-    this.enter('recovery');
-    this.heldUntil = this.sim.now + quantize(this.profile.recoveryNs.value);
-    this.later(this.profile.recoveryNs.value);
+    if (this.current !== 'l0' || !this.isUp) return;
+    this.up.pause();
+    this.down.pause();
+    this.recover(this.profile.recoveryNs.value);
   }
 
   /** Limits the speed from the next training on. */
   setTargetSpeed(speed: LinkSpeed): void {
-    this.targetSpeed = speed;
+    this.negotiation.targetSpeed = speed;
+  }
+
+  /** The chip's own limit, on top of what software aims for; from the next training on. */
+  setSpeedLimit(speed: LinkSpeed): void {
+    this.negotiation.speedLimit = speed;
   }
 
   /** Limits the width from the next training on. */
   setTargetWidth(width: LinkWidth): void {
-    this.targetWidth = width;
+    this.negotiation.targetWidth = width;
+  }
+
+  /** These lanes no longer carry a signal. A running link that used one goes through recovery and comes up narrower. */
+  failLanes(...lanes: number[]): void {
+    this.negotiation.failLanes(lanes);
+    if (!this.isUp || this.negotiation.lanesWork(this.width)) return;
+    this.report('receiver-error', 'up');
+    this.report('receiver-error', 'down');
+    if (this.negotiation.width(this.partner!) === undefined) this.surpriseDown();
+    else this.retrain();
+  }
+
+  /** All lanes work again, from the next training on. */
+  repairLanes(): void {
+    this.negotiation.repairLanes();
+  }
+
+  /** The next `count` times the link tries to reach 8 GT/s it fails and falls back. */
+  failNextEqualisations(count: number): void {
+    this.negotiation.failNextEqualisations(count);
   }
 
   /** The payload size in use decides how often ACKs and flow-control updates take wire time. */
@@ -190,6 +218,8 @@ export class Link implements LinkTiming {
 
   insertCard(partner: LinkPartner): void {
     this.partner = partner;
+    this.down.advertise(partner.credits ?? ENDPOINT_CREDITS);
+    this.down.releaseCredits();
     partner.resetBy('fundamental');
     if (this.perst === 'asserted') {
       this.enter(this.current);
@@ -202,15 +232,18 @@ export class Link implements LinkTiming {
   /** The card is pulled, or dies: the link drops without warning. */
   surpriseRemove(): void {
     if (this.partner === undefined) return;
+    const wasUp = this.isUp;
     this.partner = undefined;
     this.presence = false;
     this.drop('detect');
+    if (wasUp) this.report('surprise-down', 'up');
   }
 
   /** The link goes down by itself and trains again, card still in. */
   surpriseDown(): void {
     if (!this.isUp) return;
     this.drop('detect');
+    this.report('surprise-down', 'up');
     this.partner?.resetBy('hot');
     this.partner?.resetReleased?.();
     this.startDetect(this.profile.redetectNs.value);
@@ -219,6 +252,20 @@ export class Link implements LinkTiming {
   /** Called at each change of state, presence, speed or width, before `changed` wakes processes. */
   onChange(listener: (link: Link) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Called for each error that one of the ends finds on the link. */
+  onError(listener: LinkErrorListener): void {
+    this.errorListeners.push(listener);
+  }
+
+  report(error: LinkError, at: LinkSide): void {
+    for (const listener of this.errorListeners) listener(error, at);
+  }
+
+  /** Packets do not get across, and retraining did not help. */
+  giveUp(): void {
+    this.surpriseDown();
   }
 
   private electricalDetectNs(): number {
@@ -233,45 +280,112 @@ export class Link implements LinkTiming {
   /** One training step; which one follows from the state. */
   private step(): void {
     this.pending = undefined;
-    const share = this.partner?.trainingNs;
     switch (this.current) {
       case 'detect':
         this.presence = true;
+        this.laneSpeed = FIRST_SPEED;
         this.enter('polling');
-        this.later(share === undefined ? this.profile.pollingNs.value : share / 2);
+        this.later(this.partner?.trainingNs === undefined ? this.profile.pollingNs.value : this.partner.trainingNs / 2);
         return;
       case 'polling':
-        this.enter('configuration');
-        this.later(share === undefined ? this.profile.configurationNs.value : share / 2);
+        this.polled();
+        return;
+      case 'configuration':
+        if (this.changesSpeed()) this.recover(this.times().speedChangeNs);
+        else this.initDataLink();
+        return;
+      case 'recovery':
+        if (this.trained === undefined) this.initDataLink();
+        else this.recovered();
         return;
       default:
-        this.negotiate();
-        this.enter('l0');
+        this.activate();
     }
   }
 
-  private negotiate(): void {
-    const { maxSpeed, maxWidth } = this.partner!;
-    if (this.trained === undefined) this.session++;
-    this.trained = {
-      speed: Math.min(this.options.maxSpeed, this.targetSpeed, maxSpeed) as LinkSpeed,
-      width: Math.min(this.options.maxWidth, this.targetWidth, maxWidth) as LinkWidth,
-    };
+  /** Without lane 0 nothing answers, and the link waits for a reset. */
+  private polled(): void {
+    if (this.negotiation.width(this.partner!) === undefined) {
+      this.presence = false;
+      this.enter('detect');
+      return;
+    }
+    this.enter('configuration');
+    this.later(this.times().lanesNs);
+  }
+
+  private changesSpeed(): boolean {
+    return this.negotiation.speed(this.partner!) !== FIRST_SPEED;
+  }
+
+  /** How the time of configuration is spent: lanes, change of speed, credits. */
+  private times(): { lanesNs: number; speedChangeNs: number; initNs: number } {
+    const own = this.partner?.trainingNs;
+    const whole = own === undefined ? this.profile.configurationNs.value : own / 2;
+    const speedChangeNs = this.changesSpeed() ? Math.min(this.profile.recoveryNs.value, whole) : 0;
+    const initNs = Math.min(this.profile.flowControlInitNs.value, whole - speedChangeNs);
+    return { lanesNs: whole - speedChangeNs - initNs, speedChangeNs, initNs };
+  }
+
+  /** Enters recovery, which leads to the speed aimed for, or back if equalisation fails. */
+  private recover(durationNs: number): void {
+    const wanted = this.negotiation.speed(this.partner!);
+    const reached = wanted === this.laneSpeed || this.negotiation.reaches(wanted);
+    this.laneSpeed = reached ? wanted : this.negotiation.fallback(this.laneSpeed);
+    this.enter('recovery');
+    this.later(durationNs + (reached ? 0 : this.profile.equalisationTimeoutNs.value));
+  }
+
+  private recovered(): void {
+    if (!this.negotiate()) {
+      this.surpriseDown();
+      return;
+    }
+    this.enter('l0');
+    this.up.resume();
+    this.down.resume();
+  }
+
+  /** The lanes are up, at the speed they will have; packets pass once both ends know each other's credits. */
+  private initDataLink(): void {
+    this.current = 'l0';
+    this.notify();
+    this.later(this.times().initNs);
+  }
+
+  private activate(): void {
+    if (!this.negotiate()) {
+      this.startDetect(this.profile.redetectNs.value);
+      return;
+    }
+    this.up.open();
+    this.down.open();
+    this.enter('l0');
+  }
+
+  /** False: lanes failed meanwhile, and none is left to train on. */
+  private negotiate(): boolean {
+    const width = this.negotiation.width(this.partner!);
+    if (width === undefined) return false;
+    this.trained = { speed: this.laneSpeed, width };
     this.updateRate();
+    return true;
   }
 
   private updateRate(): void {
-    this.nsPerByte = this.trained ? 8 / tlpGbps(this.trained.speed, this.trained.width, this.maxPayload) : 0;
+    const { trained, maxPayload } = this;
+    this.nsPerByte = trained ? 8 / tlpGbps(trained.speed, trained.width, maxPayload) : 0;
+    this.ackNs = trained ? ackLatencyNs(trained.speed, trained.width, maxPayload) + this.dllpNs : 0;
+    this.replayTimerNs = trained ? replayTimerNs(trained.speed, trained.width, maxPayload) : 0;
   }
 
   private drop(to: LinkState): void {
     if (this.pending !== undefined) this.sim.cancel(this.pending);
     this.pending = undefined;
     this.trained = undefined;
-    this.heldUntil = this.sim.now;
     this.updateRate();
-    this.up.idle();
-    this.down.idle();
+    this.up.close();
+    this.down.close();
     this.enter(to);
   }
 
@@ -282,6 +396,10 @@ export class Link implements LinkTiming {
   private enter(state: LinkState): void {
     this.current = state;
     this.sim.trace.emit(LINK_STATE, this.source, LINK_STATES.indexOf(state), this.speed, this.width);
+    this.notify();
+  }
+
+  private notify(): void {
     for (const listener of this.listeners) listener(this);
     this.changed.emit();
   }

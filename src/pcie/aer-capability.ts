@@ -36,7 +36,8 @@ export type CorrectableError = keyof typeof CORRECTABLE;
 
 const ALL_UNCORRECTABLE = 0x005f_f030;
 const ALL_CORRECTABLE = 0x31c1;
-const FATAL_BY_DEFAULT = 0x0046_2030;
+/** Severities a function has without AER, and after a reset with it (table 6-5). */
+export const FATAL_BY_DEFAULT = 0x0046_2030;
 
 export const ROOT_ERROR_STATUS_FIELDS = {
   CORRECTABLE: 0x01,
@@ -62,8 +63,12 @@ export type AerRegister =
   | 'HEADER_LOG3';
 export type RootAerRegister = 'ROOT_ERROR_COMMAND' | 'ROOT_ERROR_STATUS' | 'ERROR_SOURCE';
 
-export function aerCapability(place: CapabilityPlace): ConfigLayout<AerRegister> {
+/** What the specification leaves to the function. */
+export type AerOption = 'multiple-headers';
+
+export function aerCapability(place: CapabilityPlace, options: readonly AerOption[] = []): ConfigLayout<AerRegister> {
   const { at, next } = place;
+  const multiple = options.includes('multiple-headers');
   return {
     AER_CAP: {
       at,
@@ -116,8 +121,8 @@ export function aerCapability(place: CapabilityPlace): ConfigLayout<AerRegister>
     AER_CONTROL: {
       at: at + 0x18,
       size: 4,
-      reset: 0x00a0,
-      writable: 0x0140,
+      reset: multiple ? 0x02a0 : 0x00a0,
+      writable: multiple ? 0x0540 : 0x0140,
       sticky: true,
       fields: {
         FIRST_ERROR: 0x1f,
@@ -125,8 +130,10 @@ export function aerCapability(place: CapabilityPlace): ConfigLayout<AerRegister>
         ECRC_GENERATE: 0x40,
         ECRC_CHECK_CAPABLE: 0x80,
         ECRC_CHECK: 0x100,
+        MULTIPLE_HEADERS_CAPABLE: 0x200,
+        MULTIPLE_HEADERS_ENABLE: 0x400,
       },
-      about: 'first error, end-to-end CRC',
+      about: 'first error, end-to-end CRC, headers behind the first',
     },
     HEADER_LOG0: { at: at + 0x1c, size: 4, sticky: true, about: 'header of the first bad packet' },
     HEADER_LOG1: { at: at + 0x20, size: 4, sticky: true, about: 'header of the first bad packet' },
@@ -162,5 +169,74 @@ export function rootAerCapability(place: CapabilityPlace): ConfigLayout<AerRegis
       fields: { CORRECTABLE: 0xffff, UNCORRECTABLE: 0xffff_0000 },
       about: 'who sent the first error message of each kind',
     },
+  };
+}
+
+/**
+ * Errors of the conventional side of a PCI Express to PCI bridge: bits of its secondary status, mask and severity.
+ * Source: PCI Express to PCI/PCI-X Bridge 1.0 5.2.3.
+ */
+export const SECONDARY_UNCORRECTABLE = {
+  RECEIVED_TARGET_ABORT: 0x4,
+  RECEIVED_MASTER_ABORT: 0x8,
+  DATA: 0x80,
+  ADDRESS: 0x200,
+  DISCARD_TIMER: 0x400,
+  PERR: 0x800,
+  SERR: 0x1000,
+} as const;
+export type SecondaryError = keyof typeof SECONDARY_UNCORRECTABLE;
+
+const ALL_SECONDARY = 0x3fef;
+const SECONDARY_MASK_RESET = 0x17a8;
+const SECONDARY_SEVERITY_RESET = 0x1340;
+
+export type BridgeAerRegister = 'SEC_UE_STATUS' | 'SEC_UE_MASK' | 'SEC_UE_SEVERITY' | 'SEC_AER_CONTROL' | SecondaryLog;
+type SecondaryLog = 'SEC_HEADER_LOG0' | 'SEC_HEADER_LOG1' | 'SEC_HEADER_LOG2' | 'SEC_HEADER_LOG3';
+
+/** AER of a PCI Express to PCI bridge: the common registers and those of its conventional side. */
+export function bridgeAerCapability(place: CapabilityPlace): ConfigLayout<AerRegister | BridgeAerRegister> {
+  const { at } = place;
+  const fields = SECONDARY_UNCORRECTABLE;
+  const log = { size: 4, sticky: true, about: 'attribute, command and address of the first bad transaction' } as const;
+  return {
+    ...aerCapability(place),
+    SEC_UE_STATUS: {
+      at: at + 0x2c,
+      size: 4,
+      writeOneClears: ALL_SECONDARY,
+      sticky: true,
+      fields,
+      about: 'errors seen on the conventional bus',
+    },
+    SEC_UE_MASK: {
+      at: at + 0x30,
+      size: 4,
+      reset: SECONDARY_MASK_RESET,
+      writable: ALL_SECONDARY,
+      sticky: true,
+      fields,
+      about: 'errors of the conventional bus not reported',
+    },
+    SEC_UE_SEVERITY: {
+      at: at + 0x34,
+      size: 4,
+      reset: SECONDARY_SEVERITY_RESET,
+      writable: ALL_SECONDARY,
+      sticky: true,
+      fields,
+      about: 'errors of the conventional bus that are fatal',
+    },
+    SEC_AER_CONTROL: {
+      at: at + 0x38,
+      size: 4,
+      sticky: true,
+      fields: { FIRST_ERROR: 0x1f },
+      about: 'first error of the conventional bus',
+    },
+    SEC_HEADER_LOG0: { at: at + 0x3c, ...log },
+    SEC_HEADER_LOG1: { at: at + 0x40, ...log },
+    SEC_HEADER_LOG2: { at: at + 0x44, ...log },
+    SEC_HEADER_LOG3: { at: at + 0x48, ...log },
   };
 }

@@ -60,7 +60,7 @@ export function msiCapability(place: CapabilityPlace, messages: 1 | 2 | 4 | 8 | 
 }
 
 /** Device/port type in the PCI Express flags. */
-export const PortType = { endpoint: 0, rootPort: 4, upstream: 5, downstream: 6 } as const;
+export const PortType = { endpoint: 0, rootPort: 4, upstream: 5, downstream: 6, pciBridge: 7 } as const;
 export type PortKind = keyof typeof PortType;
 
 export interface PciExpressSpec extends CapabilityPlace {
@@ -79,7 +79,12 @@ export type PciExpressOption =
   | 'function-level-reset'
   | 'crs-visibility'
   | 'ari-forwarding'
-  | 'extended-tags';
+  | 'extended-tags'
+  | 'relaxed-ordering'
+  | 'no-snoop'
+  | 'atomic-requester'
+  | 'atomic-completer'
+  | 'atomic-routing';
 
 export type PciExpressRegister =
   | 'PCIE_CAP'
@@ -108,8 +113,10 @@ export const DEVCTL_FIELDS = {
   NONFATAL: 0x0002,
   FATAL: 0x0004,
   UNSUPPORTED_REQUEST: 0x0008,
+  RELAXED_ORDERING: 0x0010,
   MAX_PAYLOAD: 0x00e0,
   EXTENDED_TAG: 0x0100,
+  NO_SNOOP: 0x0800,
   MAX_READ_REQUEST: 0x7000,
   FUNCTION_LEVEL_RESET: 0x8000,
 } as const;
@@ -162,6 +169,8 @@ type Has = (option: PciExpressOption) => boolean;
 function deviceRegisters(spec: PciExpressSpec, has: Has): ConfigLayout<'DEVCAP' | 'DEVCTL' | 'DEVSTA'> {
   const flr = has('function-level-reset');
   const tags = has('extended-tags');
+  // A function that never sets an attribute may hardwire its enable to 0 (7.8.4).
+  const attributes = (has('relaxed-ordering') ? 0x10 : 0) | (has('no-snoop') ? 0x800 : 0);
   return {
     DEVCAP: {
       at: spec.at + 0x04,
@@ -173,8 +182,8 @@ function deviceRegisters(spec: PciExpressSpec, has: Has): ConfigLayout<'DEVCAP' 
     DEVCTL: {
       at: spec.at + 0x08,
       size: 2,
-      reset: 0x2000,
-      writable: 0x70ef | (tags ? 0x100 : 0),
+      reset: 0x2000 | attributes,
+      writable: 0x70ef | (tags ? 0x100 : 0) | attributes,
       fields: DEVCTL_FIELDS,
       about: 'error reporting, payload and read request sizes',
     },
@@ -261,26 +270,36 @@ function secondDeviceAndLinkRegisters(
   has: Has,
 ): ConfigLayout<'DEVCAP2' | 'DEVCTL2' | 'DEVSTA2' | 'LNKCAP2' | 'LNKCTL2' | 'LNKSTA2'> {
   const ari = has('ari-forwarding') ? 0x20 : 0;
+  const routing = has('atomic-routing') ? 0x40 : 0;
+  const completer = has('atomic-completer') ? 0x380 : 0;
+  const requester = has('atomic-requester') ? 0x40 : 0;
   return {
     DEVCAP2: {
       at: spec.at + 0x24,
       size: 4,
-      reset: ari | 0x1f,
-      fields: { TIMEOUT_RANGES: 0xf, TIMEOUT_DISABLE: 0x10, ARI_FORWARDING: 0x20 },
-      about: 'completion timeout ranges, ARI forwarding',
+      reset: ari | routing | completer | 0x1f,
+      fields: {
+        TIMEOUT_RANGES: 0xf,
+        TIMEOUT_DISABLE: 0x10,
+        ARI_FORWARDING: 0x20,
+        ATOMIC_ROUTING: 0x40,
+        ATOMIC_COMPLETER: 0x380,
+      },
+      about: 'completion timeout ranges, ARI forwarding, atomics',
     },
     DEVCTL2: {
       at: spec.at + 0x28,
       size: 2,
-      writable: ari | 0x1f,
-      fields: { TIMEOUT: 0xf, TIMEOUT_DISABLE: 0x10, ARI_FORWARDING: 0x20 },
-      about: 'completion timeout, ARI forwarding',
+      writable: ari | requester | 0x1f,
+      fields: { TIMEOUT: 0xf, TIMEOUT_DISABLE: 0x10, ARI_FORWARDING: 0x20, ATOMIC_REQUESTER: 0x40 },
+      about: 'completion timeout, ARI forwarding, atomics',
     },
     DEVSTA2: { at: spec.at + 0x2a, size: 2, about: 'reserved' },
     LNKCAP2: {
       at: spec.at + 0x2c,
       size: 4,
       reset: (2 ** spec.maxSpeed - 1) << 1,
+      fields: { SPEEDS: 0xfe },
       about: 'speeds supported, one bit each from bit 1',
     },
     LNKCTL2: {

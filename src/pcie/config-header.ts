@@ -25,12 +25,20 @@ export const STATUS_FIELDS = {
 } as const;
 const STATUS_WRITE_ONE_CLEARS = 0xf900;
 
-export const BRIDGE_CONTROL_FIELDS = { PARITY: 0x0001, SERR: 0x0002, SECONDARY_BUS_RESET: 0x0040 } as const;
+export const BRIDGE_CONTROL_FIELDS = {
+  PARITY: 0x0001,
+  SERR: 0x0002,
+  /** Writable only where a conventional bus is below. */
+  MASTER_ABORT_MODE: 0x0020,
+  SECONDARY_BUS_RESET: 0x0040,
+} as const;
 
 /** Low bits of a base address register. Source: PCI Local Bus 3.0 6.2.5.1. */
 export const BAR_IO = 0x1;
 export const BAR_64BIT = 0x4;
 export const BAR_PREFETCHABLE = 0x8;
+/** Decode enable of the expansion ROM. Source: PCI Local Bus 3.0 6.2.5.2. */
+export const ROM_ENABLE = 0x1;
 
 export type CommonRegister =
   | 'VENDOR_ID'
@@ -122,15 +130,33 @@ export class BarDeclarationError extends Error {
   }
 }
 
-/** Type 0 header. `bars` decides which base address registers answer sizing and with what. */
-export function deviceHeader(identity: Identity, bars: readonly BarSpec[]): ConfigLayout<DeviceRegister> {
+export class RomDeclarationError extends Error {
+  override readonly name = 'RomDeclarationError';
+  constructor(romBytes: number) {
+    super(`expansion ROM of ${romBytes} bytes: the size must be a power of two, 2 KiB to 16 MiB`);
+  }
+}
+
+/**
+ * Type 0 header. `bars` decides which base address registers answer sizing and with what; `romBytes` is the size of the
+ * expansion ROM, 0 for none.
+ */
+export function deviceHeader(identity: Identity, bars: readonly BarSpec[], romBytes = 0): ConfigLayout<DeviceRegister> {
   return {
     ...commonHeader(identity),
     ...barRegisters(bars),
     SUBSYSTEM_VENDOR: { at: 0x2c, size: 2, reset: identity.subsystemVendorId ?? 0, about: 'who made the card' },
     SUBSYSTEM: { at: 0x2e, size: 2, reset: identity.subsystemId ?? 0, about: 'which card it is' },
-    ROM_BAR: { at: 0x30, size: 4, about: 'no expansion ROM unless declared' },
+    ROM_BAR: romRegister(romBytes),
   };
+}
+
+function romRegister(romBytes: number): ConfigRegister {
+  if (romBytes === 0) return { at: 0x30, size: 4, about: 'no expansion ROM unless declared' };
+  const sized = romBytes >= 0x800 && romBytes <= 0x100_0000 && Number.isInteger(Math.log2(romBytes));
+  if (!sized) throw new RomDeclarationError(romBytes);
+  const writable = (0x1_0000_0000 - romBytes + ROM_ENABLE) >>> 0;
+  return { at: 0x30, size: 4, writable, about: `expansion ROM of ${romBytes} bytes` };
 }
 
 function barRegisters(bars: readonly BarSpec[]): Record<BarRegister, ConfigRegister> {

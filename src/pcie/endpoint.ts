@@ -1,86 +1,66 @@
 /**
- * The base of every device: type 0 configuration space, completer, requester, interrupts, errors, resets, and the
- * knobs by which a fault makes it misbehave on the wire. Source: PCI Express base specification 2.2 to 2.3, 6.2, 6.6.
+ * The base of every device: a function with type 0 configuration space, completer, requester, interrupts, errors,
+ * resets, and the knobs by which a fault makes it misbehave on the wire. By itself it is a card of one function.
+ * Source: PCI Express base specification 2.2 to 2.3, 2.7, 6.2, 6.6.
  */
-import { Priority } from '../sim/priority.js';
-import type { HandlerId, Simulator } from '../sim/simulator.js';
-import { quantize, type TimeNs } from '../sim/time.js';
+import type { Simulator } from '../sim/simulator.js';
+import type { TimeNs } from '../sim/time.js';
 import type { CorrectableError, UncorrectableError } from './aer-capability.js';
 import { BaseAddresses } from './base-address.js';
-import { DEVCTL_FIELDS, decodeSize, type PciExpressRegister } from './capabilities.js';
-import type { BarSpec, DeviceRegister } from './config-header.js';
+import { DEVCTL_FIELDS } from './capabilities.js';
+import { Card, type CardFunction } from './card.js';
+import {
+  type BarRead,
+  type BarWrite,
+  Completer,
+  type CompleterHost,
+  type RequestClass,
+  type WrongAnswer,
+} from './completer.js';
+import { STATUS_FIELDS } from './config-header.js';
 import { type ConfigLayout, ConfigSpace } from './config-space.js';
 import { DeviceInterrupts } from './device-interrupts.js';
-import { DmaRequester, type ReadResult, type RequesterHost } from './dma-requester.js';
-import { ErrorReporter } from './error-reporter.js';
-import type { Link, LinkPartner } from './link.js';
-import type { Figure, LinkSpeed, LinkWidth } from './link-profile.js';
-import { SlotStore } from './slot-store.js';
+import { type CompletionProblem, DmaRequester, type ReadResult, type RequesterHost } from './dma-requester.js';
 import {
+  ENDPOINT_TIMING,
+  type EndpointOptions,
+  type EndpointRegister,
+  type EndpointTiming,
+} from './endpoint-options.js';
+import { type AdvisoryError, ErrorReporter } from './error-reporter.js';
+import type { Link } from './link.js';
+import type { LinkSpeed, LinkWidth } from './link-profile.js';
+import {
+  allowedAttributesOf,
+  completionTimeoutOf,
+  maxReadRequestOf,
+  mayRequestAtomics,
+  SHORT_TAGS,
+  usableTagsOf,
+} from './requester-limits.js';
+import {
+  type AtomicKind,
   addressOf,
-  completion,
-  completionWithData,
   type ErrorMessage,
   errorMessage,
-  functionOf,
+  IGNORED_MESSAGES,
   isCompletion,
-  isConfiguration,
-  isConfigurationWrite,
-  splitCompletions,
+  isInputOutput,
   type Tlp,
-  type TlpSink,
 } from './tlp.js';
+import { maxPayloadOf, withDigest } from './tlp-checks.js';
+import { type PacketClass, type PacketDefect, PacketDefects } from './tlp-defects.js';
 
-export type EndpointRegister = DeviceRegister | PciExpressRegister;
-/** A device without the PCI Express capability (conventional, behind no bridge of its own) is accepted too. */
-export type EndpointLayout = ConfigLayout<DeviceRegister> & Partial<ConfigLayout<PciExpressRegister>>;
+export { littleEndian, littleEndianBytes } from './byte-order.js';
+export type { BarRead, BarWrite, RequestClass, WrongAnswer } from './completer.js';
+export type { EndpointLayout, EndpointOptions, EndpointRegister, EndpointTiming } from './endpoint-options.js';
 
-export interface EndpointTiming {
-  readonly configNs: Figure;
-  readonly memoryReadNs: Figure;
-  /** After a reset, configuration requests are answered with CRS for this long. */
-  readonly configRetryNs: Figure;
-  readonly functionResetNs: Figure;
-  readonly completionTimeoutNs: Figure;
-}
-
-export const ENDPOINT_TIMING: EndpointTiming = {
-  configNs: { value: 500, known: 'assumed', source: '(M) ioda2-phb3 10.4: a configuration cycle takes 1 to 2 us' },
-  memoryReadNs: { value: 300, known: 'assumed', source: '(M) ioda2-phb3 10.4: an MMIO load takes about 1 us' },
-  configRetryNs: { value: 0, known: 'assumed', source: '(M) ready by the time its link is' },
-  functionResetNs: { value: 1e6, known: 'assumed', source: '(M) the specification, 6.6.2, allows 100 ms' },
-  completionTimeoutNs: {
-    value: 50e6,
-    known: 'stated',
-    source: 'PCI Express base specification 2.8, 7.8.16: 50 us to 50 ms',
-  },
-};
-
-export interface EndpointOptions {
-  readonly layout: EndpointLayout;
-  readonly bars: readonly BarSpec[];
-  readonly maxSpeed?: LinkSpeed;
-  readonly maxWidth?: LinkWidth;
-  /** Reads it can have outstanding: 32, or up to 256 with extended tags. */
-  readonly tags?: number;
-  readonly timing?: Partial<EndpointTiming>;
-  readonly electricalDetectNs?: number;
-  readonly trainingNs?: number;
-}
-
-/** What a register block answers: bytes, or the failing status. */
-export type BarRead = Uint8Array | 'UR' | 'CA';
-export type BarWrite = 'done' | 'UR' | 'CA';
 export type DeviceReset = 'fundamental' | 'hot' | 'function';
-/** A planned wrong answer; `nothing` lets the requester time out. */
-export type WrongAnswer = 'UR' | 'CA' | 'CRS' | 'nothing';
-export type RequestClass = 'configuration' | 'memory';
 
 /** Context numbers below zero are the base's own. */
 const STRAY_READ = -1;
-const SMALLEST_BYTES = 128;
 
-export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
+export class Endpoint implements CardFunction, RequesterHost {
   readonly maxSpeed: LinkSpeed;
   readonly maxWidth: LinkWidth;
   readonly tags: number;
@@ -96,15 +76,10 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
   unexpectedCompletions = 0;
 
   private readonly reporter: ErrorReporter;
-  private readonly answers = new SlotStore<Tlp>();
-  private readonly answerEvent: HandlerId;
-  private readonly planned: Record<RequestClass, { answer: WrongAnswer; count: number }[]> = {
-    configuration: [],
-    memory: [],
-  };
-  private link: Link | undefined;
+  private readonly completer: Completer;
+  private readonly defects = new PacketDefects();
+  private card: Card | undefined;
   private capturedId = 0;
-  private life = 0;
   private configReadyAt: TimeNs = 0;
   private deaf = false;
 
@@ -115,7 +90,7 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
   ) {
     this.maxSpeed = options.maxSpeed ?? 3;
     this.maxWidth = options.maxWidth ?? 8;
-    this.tags = options.tags ?? 32;
+    this.tags = options.tags ?? SHORT_TAGS;
     if (options.electricalDetectNs !== undefined) this.electricalDetectNs = options.electricalDetectNs;
     if (options.trainingNs !== undefined) this.trainingNs = options.trainingNs;
     this.timing = { ...ENDPOINT_TIMING, ...options.timing };
@@ -123,17 +98,20 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     this.config = new ConfigSpace(name, options.layout as ConfigLayout<EndpointRegister>);
     this.reporter = new ErrorReporter(this.config);
     this.baseAddresses = new BaseAddresses(this.config, options.bars);
+    this.completer = new Completer(sim, name, this.completerHost());
     this.dma = new DmaRequester(sim, name, this);
     this.interrupts = new DeviceInterrupts(this.config, this);
-    this.answerEvent = sim.handler(`${name} answer`, (slot, life) => this.answer(slot, life));
     this.hookRegisters();
   }
 
-  /** Puts the card into the slot below `link`. */
+  /** Puts the function, as a card of its own, into the slot below `link`. */
   plugInto(link: Link): void {
-    this.link = link;
-    link.down.attach(this);
-    link.insertCard(this);
+    const card = this.card ?? new Card([this]);
+    card.plugInto(link);
+  }
+
+  join(card: Card): void {
+    this.card = card;
   }
 
   /** Bus, device and function as captured from configuration writes; 0 until then. */
@@ -144,23 +122,35 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     return this.config.has('COMMAND', 'BUS_MASTER') && this.powered;
   }
   get maxPayloadBytes(): number {
-    return this.config.declares('DEVCTL') ? decodeSize(this.config.field('DEVCTL', 'MAX_PAYLOAD')) : SMALLEST_BYTES;
+    return maxPayloadOf(this.config);
   }
   get maxReadRequestBytes(): number {
-    return this.config.declares('DEVCTL')
-      ? decodeSize(this.config.field('DEVCTL', 'MAX_READ_REQUEST'))
-      : SMALLEST_BYTES;
+    return maxReadRequestOf(this.config);
   }
+  get usableTags(): number {
+    return usableTagsOf(this.config);
+  }
+  get allowedAttributes(): number {
+    return allowedAttributesOf(this.config);
+  }
+  get mayRequestAtomics(): boolean {
+    return mayRequestAtomics(this.config);
+  }
+  /** On a conventional bus it is the bridge that gives up waiting. */
   get completionTimeoutNs(): number {
-    return this.timing.completionTimeoutNs.value;
+    if (this.slot === undefined) return Number.POSITIVE_INFINITY;
+    return completionTimeoutOf(this.config, this.timing.completionTimeoutNs.value);
   }
   get slot(): Link | undefined {
-    return this.link;
+    return this.card?.slot;
+  }
+  get takesPackets(): boolean {
+    return !this.deaf;
   }
 
   // What a device model overrides.
 
-  /** A load from a register block. */
+  /** A load from a register block, in memory or I/O space. */
   protected readBar(_bar: number, _offset: number, _lengthBytes: number): BarRead {
     return 'UR';
   }
@@ -168,11 +158,19 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
   protected writeBar(_bar: number, _offset: number, _data: Uint8Array): BarWrite {
     return 'UR';
   }
+  /** A read of the expansion ROM. */
+  protected readRom(_offset: number, _lengthBytes: number): BarRead {
+    return 'UR';
+  }
+  /** An atomic on a register block; the answer is the old value. */
+  protected atomicBar(_kind: AtomicKind, _place: { bar: number; offset: number }, _operands: Uint8Array): BarRead {
+    return 'UR';
+  }
   /** A read of the configuration space. */
   protected readConfig(register: number, size: number): number {
     return this.config.read(register, size);
   }
-  /** A DMA read ended. Contexts are the model's own, from 0. */
+  /** A DMA read or an atomic ended. Contexts are the model's own, from 0. */
   protected dmaDone(_context: number, _result: ReadResult): void {}
   /** Everything the model holds goes back to its reset state. */
   protected onReset(_kind: DeviceReset): void {}
@@ -181,15 +179,26 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
 
   receive(tlp: Tlp): void {
     if (this.deaf) return;
+    if (tlp.poisoned) this.config.or('STATUS', STATUS_FIELDS.DETECTED_PARITY);
     if (isCompletion(tlp)) this.dma.receive(tlp);
-    else if (isConfiguration(tlp)) this.configRequest(tlp);
-    else if (tlp.kind === 'MRd') this.memoryRequest(tlp);
-    else if (tlp.kind === 'MWr') this.storeRequest(tlp);
-    // Messages from above (power management, unlock) ask nothing of these devices.
+    else if (tlp.kind !== 'Msg') this.completer.receive(tlp);
+    else if (!IGNORED_MESSAGES.includes(tlp.messageCode ?? 0)) this.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
   }
 
   transmit(tlp: Tlp): void {
-    if (!this.deaf) this.link?.down.send(tlp);
+    if (this.deaf) return;
+    const sent = withDigest(this.defects.strike(tlp, this.maxPayloadBytes), this.config);
+    if (sent.poisoned && sent.kind === 'MWr') this.noteMasterParity();
+    this.card?.send(this, sent);
+  }
+
+  /** True for memory and I/O requests that one of the function's BARs holds now. */
+  claims(tlp: Tlp): boolean {
+    return this.decodes(tlp) && this.baseAddresses.match(tlp) !== undefined;
+  }
+
+  refuseConfiguration(tlp: Tlp): void {
+    if (!this.deaf) this.completer.refuseConfiguration(tlp);
   }
 
   readDone(context: number, result: ReadResult): void {
@@ -201,15 +210,33 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     this.raiseUncorrectable('COMPLETION_TIMEOUT');
   }
 
-  unexpectedCompletion(tlp: Tlp): void {
-    this.unexpectedCompletions++;
-    this.raiseUncorrectable('UNEXPECTED_COMPLETION', tlp);
+  /** Status bits and errors of the requester (PCI Express base specification 7.5.1.2, 2.3.2, 2.7.2.2). */
+  completionProblem(problem: CompletionProblem, tlp: Tlp): void {
+    switch (problem) {
+      case 'UR':
+        this.config.or('STATUS', STATUS_FIELDS.RECEIVED_MASTER_ABORT);
+        return;
+      case 'CA':
+        this.config.or('STATUS', STATUS_FIELDS.RECEIVED_TARGET_ABORT);
+        return;
+      case 'poisoned':
+        this.noteMasterParity();
+        this.raiseUncorrectable('POISONED_TLP', tlp);
+        return;
+      case 'malformed':
+        this.raiseUncorrectable('MALFORMED_TLP', tlp);
+        return;
+      case 'unexpected':
+        this.unexpectedCompletions++;
+        if (tlp.requesterId === this.rid) this.advise('UNEXPECTED_COMPLETION', tlp);
+        else this.card?.advise('UNEXPECTED_COMPLETION', tlp);
+    }
   }
 
   // Resets.
 
   resetBy(kind: 'fundamental' | 'hot'): void {
-    this.life++;
+    this.completer.abort();
     this.dma.abort();
     this.interrupts.reset();
     this.config.reset(kind);
@@ -226,6 +253,8 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
   functionReset(): void {
     const payload = this.config.get('DEVCTL') & DEVCTL_FIELDS.MAX_PAYLOAD;
     this.dma.abort();
+    // The link stays up, so nobody above takes the pin back.
+    this.interrupts.clear();
     this.interrupts.reset();
     this.config.reset('hot');
     this.config.or('DEVCTL', payload);
@@ -236,11 +265,23 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
   // Errors the device finds, and faults it is made to show.
 
   raiseUncorrectable(error: UncorrectableError, tlp?: Tlp): void {
-    this.say(this.reporter.uncorrectable(error, tlp));
+    this.say(this.noteUncorrectable(error, tlp));
   }
 
   raiseCorrectable(error: CorrectableError): void {
-    this.say(this.reporter.correctable(error));
+    this.say(this.noteCorrectable(error));
+  }
+
+  noteUncorrectable(error: UncorrectableError, tlp: Tlp | undefined): ErrorMessage | undefined {
+    return this.reporter.uncorrectable(error, tlp);
+  }
+
+  noteCorrectable(error: CorrectableError): ErrorMessage | undefined {
+    return this.reporter.correctable(error);
+  }
+
+  noteAdvisory(error: AdvisoryError, tlp: Tlp | undefined): ErrorMessage | undefined {
+    return this.reporter.advisory(error, tlp);
   }
 
   /** An error message without a recorded error: what a confused device may do. */
@@ -250,7 +291,12 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
 
   /** The next `count` requests of a class get a wrong answer, or none. Stores count only for `nothing`. */
   answerNextRequests(requests: RequestClass, answer: WrongAnswer, count: number): void {
-    this.planned[requests].push({ answer, count });
+    this.completer.plan(requests, answer, count);
+  }
+
+  /** The next `count` packets of a class leave with a defect. */
+  damageNextPackets(packets: PacketClass, defect: PacketDefect, count: number): void {
+    this.defects.plan(packets, defect, count);
   }
 
   /** Stops taking and sending packets until the next fundamental reset; the link stays up. */
@@ -268,6 +314,41 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     this.dma.read(addressOf(address), lengthBytes, STRAY_READ);
   }
 
+  private completerHost(): CompleterHost {
+    const endpoint = this;
+    return {
+      get rid() {
+        return endpoint.rid;
+      },
+      get maxPayloadBytes() {
+        return endpoint.maxPayloadBytes;
+      },
+      get configReadyAt() {
+        return endpoint.configReadyAt;
+      },
+      configNs: this.timing.configNs.value,
+      memoryReadNs: this.timing.memoryReadNs.value,
+      baseAddresses: this.baseAddresses,
+      decodes: (tlp) => this.decodes(tlp),
+      readConfig: (register, size) => this.readConfig(register, size),
+      writeConfig: (register, size, value) => this.config.write(register, size, value),
+      captureId: (targetId) => {
+        this.capturedId = targetId;
+      },
+      readBar: (bar, offset, lengthBytes) => this.readBar(bar, offset, lengthBytes),
+      writeBar: (bar, offset, data) => this.writeBar(bar, offset, data),
+      readRom: (offset, lengthBytes) => this.readRom(offset, lengthBytes),
+      atomicBar: (kind, place, operands) => this.atomicBar(kind, place, operands),
+      answer: (tlp) => this.transmit(tlp),
+      advise: (error, tlp) => this.advise(error, tlp),
+      raise: (error, tlp) => this.raiseUncorrectable(error, tlp),
+      unclaimed: (tlp, requests) => {
+        if (requests === 'posted') this.card?.raise('UNSUPPORTED_REQUEST', tlp);
+        else this.card?.advise('UNSUPPORTED_REQUEST', tlp);
+      },
+    };
+  }
+
   private hookRegisters(): void {
     this.config.hook('COMMAND', { onWrite: () => this.interrupts.update() });
     const anyRegister = this.config as ConfigSpace;
@@ -279,7 +360,7 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     const pending = this.config.mask('DEVSTA', 'TRANSACTIONS_PENDING');
     this.config.hook('DEVSTA', { onRead: (stored) => stored | (this.dma.outstandingReads > 0 ? pending : 0) });
     this.config.hook('LNKSTA', {
-      onRead: (stored) => stored | (this.link === undefined ? 0 : this.link.speed | (this.link.width << 4)),
+      onRead: (stored) => stored | (this.card === undefined ? 0 : this.card.speed | (this.card.width << 4)),
     });
   }
 
@@ -294,98 +375,21 @@ export class Endpoint implements TlpSink, LinkPartner, RequesterHost {
     return !config.declares('PMCSR') || config.field('PMCSR', 'POWER_STATE') === 0;
   }
 
-  private configRequest(tlp: Tlp): void {
-    const planned = this.takePlanned('configuration');
-    if (planned === 'nothing') return;
-    if (planned !== undefined) this.answerLater(completion(tlp, this.completerId(tlp), planned), 'configNs');
-    else if (this.sim.now < this.configReadyAt) {
-      this.answerLater(completion(tlp, this.completerId(tlp), 'CRS'), 'configNs');
-    } else if (functionOf(tlp.targetId!) !== 0) {
-      this.answerLater(completion(tlp, tlp.targetId!, 'UR'), 'configNs');
-    } else this.configAccess(tlp);
+  private decodes(tlp: Tlp): boolean {
+    return this.config.has('COMMAND', isInputOutput(tlp) ? 'IO' : 'MEMORY') && this.powered;
   }
 
-  private configAccess(tlp: Tlp): void {
-    if (isConfigurationWrite(tlp)) {
-      this.capturedId = tlp.targetId!;
-      this.config.write(tlp.register!, tlp.lengthBytes, littleEndian(tlp.data!));
-      this.answerLater(completion(tlp, this.capturedId, 'SC'), 'configNs');
-      return;
-    }
-    const data = littleEndianBytes(this.readConfig(tlp.register!, tlp.lengthBytes), tlp.lengthBytes);
-    this.answerLater(completionWithData(tlp, this.completerId(tlp), data), 'configNs');
+  /** Poisoned data this function sent, or was sent as requester: noted only with the parity response on (7.5.1.2). */
+  private noteMasterParity(): void {
+    if (this.config.has('COMMAND', 'PARITY')) this.config.or('STATUS', STATUS_FIELDS.MASTER_PARITY);
   }
 
-  private memoryRequest(tlp: Tlp): void {
-    const planned = this.takePlanned('memory');
-    if (planned === 'nothing') return;
-    const result = planned ?? this.readRegisters(tlp);
-    if (typeof result === 'string') {
-      this.say(this.reporter.advisory(result === 'CA' ? 'COMPLETER_ABORT' : 'UNSUPPORTED_REQUEST', tlp));
-      this.answerLater(completion(tlp, this.completerId(tlp), result), 'memoryReadNs');
-      return;
-    }
-    const cut = { maxPayloadBytes: this.maxPayloadBytes, boundaryBytes: 128 } as const;
-    for (const cpl of splitCompletions(tlp, this.rid, result, cut)) this.answerLater(cpl, 'memoryReadNs');
-  }
-
-  private readRegisters(tlp: Tlp): BarRead {
-    const hit = this.claimed(tlp);
-    return hit === undefined ? 'UR' : this.readBar(hit.bar, hit.offset, tlp.lengthBytes);
-  }
-
-  private storeRequest(tlp: Tlp): void {
-    if (this.takePlanned('memory') !== undefined) return;
-    if (tlp.poisoned) {
-      this.raiseUncorrectable('POISONED_TLP', tlp);
-      return;
-    }
-    const hit = this.claimed(tlp);
-    const outcome = hit === undefined ? 'UR' : this.writeBar(hit.bar, hit.offset, tlp.data!);
-    if (outcome === 'UR') this.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
-    if (outcome === 'CA') this.raiseUncorrectable('COMPLETER_ABORT', tlp);
-  }
-
-  private claimed(tlp: Tlp): { bar: number; offset: number } | undefined {
-    if (!this.config.has('COMMAND', 'MEMORY') || !this.powered) return undefined;
-    return this.baseAddresses.match(tlp);
-  }
-
-  private takePlanned(requests: RequestClass): WrongAnswer | undefined {
-    const next = this.planned[requests][0];
-    if (next === undefined) return undefined;
-    next.count--;
-    if (next.count <= 0) this.planned[requests].shift();
-    return next.answer;
-  }
-
-  /** Before the first configuration write the completer id is whatever the request was addressed to. */
-  private completerId(tlp: Tlp): number {
-    return this.capturedId === 0 ? (tlp.targetId ?? 0) : this.capturedId;
-  }
-
-  private answerLater(tlp: Tlp, delay: 'configNs' | 'memoryReadNs'): void {
-    const delayNs = quantize(this.timing[delay].value);
-    this.sim.schedule(delayNs, Priority.DEVICE, this.answerEvent, this.answers.put(tlp), this.life);
-  }
-
-  private answer(slot: number, life: number): void {
-    const tlp = this.answers.take(slot);
-    if (life === this.life) this.transmit(tlp);
+  private advise(error: AdvisoryError, tlp: Tlp): void {
+    if (error === 'COMPLETER_ABORT') this.config.or('STATUS', STATUS_FIELDS.SENT_TARGET_ABORT);
+    this.say(this.noteAdvisory(error, tlp));
   }
 
   private say(kind: ErrorMessage | undefined): void {
     if (kind !== undefined) this.transmit(errorMessage(this.rid, kind));
   }
-}
-
-/** Bytes in PCI order to a number, up to 4 bytes. */
-export function littleEndian(bytes: Uint8Array): number {
-  let value = 0;
-  for (let i = bytes.length - 1; i >= 0; i--) value = value * 256 + bytes[i]!;
-  return value;
-}
-
-export function littleEndianBytes(value: number, lengthBytes: number): Uint8Array {
-  return Uint8Array.from({ length: lengthBytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
 }

@@ -1,41 +1,47 @@
 /**
  * How a function records the errors it detects, and whether it says so: device status, AER status, error messages.
- * Source: PCI Express base specification 6.2.3 to 6.2.5.
+ * Source: PCI Express base specification 6.2.3 to 6.2.6, figure 6-2; qemu hw/pci/pcie_aer.c: pcie_aer_inject_error.
  */
 import {
   type AerRegister,
   CORRECTABLE,
   type CorrectableError,
+  FATAL_BY_DEFAULT,
   UNCORRECTABLE,
   type UncorrectableError,
 } from './aer-capability.js';
 import type { ConfigSpace } from './config-space.js';
+import { HeaderLog } from './header-log.js';
+import type { LinkError } from './link-error.js';
 import type { ErrorMessage, Tlp } from './tlp.js';
 
 /** Registers an error touches. AER is optional in a function. */
 type ErrorRegister = 'COMMAND' | 'STATUS' | 'DEVCTL' | 'DEVSTA' | Exclude<AerRegister, 'AER_CAP'>;
 
-const HEADER_LOGS = ['HEADER_LOG0', 'HEADER_LOG1', 'HEADER_LOG2', 'HEADER_LOG3'] as const;
+/** Non-fatal errors that somebody else deals with as well, and that are only advisory then (6.2.3.2.4). */
+export type AdvisoryError =
+  | 'UNSUPPORTED_REQUEST'
+  | 'COMPLETER_ABORT'
+  | 'POISONED_TLP'
+  | 'COMPLETION_TIMEOUT'
+  | 'UNEXPECTED_COMPLETION';
 
-/** Format and type of the first header doubleword. Source: PCI Express base specification, table 2-3. */
-const FORMAT_AND_TYPE: Readonly<Record<Tlp['kind'], number>> = {
-  MRd: 0x00,
-  MWr: 0x40,
-  CfgRd0: 0x04,
-  CfgWr0: 0x44,
-  CfgRd1: 0x05,
-  CfgWr1: 0x45,
-  Cpl: 0x0a,
-  CplD: 0x4a,
-  Msg: 0x30,
+/** What a port records of an error of its link (6.2.6). A lost link is found by the port itself. */
+export const LINK_ERROR_STATUS: Readonly<Record<Exclude<LinkError, 'surprise-down'>, CorrectableError>> = {
+  'receiver-error': 'RECEIVER',
+  'bad-tlp': 'BAD_TLP',
+  'bad-dllp': 'BAD_DLLP',
+  'replay-timer-timeout': 'REPLAY_TIMER',
+  'replay-num-rollover': 'REPLAY_ROLLOVER',
 };
-const FOUR_DWORD_HEADER = 0x20;
 
 export class ErrorReporter {
   private readonly config: ConfigSpace;
+  private readonly log: HeaderLog | undefined;
 
   constructor(config: ConfigSpace) {
     this.config = config;
+    if (config.declares('UE_STATUS')) this.log = new HeaderLog(config);
   }
 
   /** Records an uncorrectable error. Returns the message to send, if the function is set up to send one. */
@@ -45,45 +51,59 @@ export class ErrorReporter {
     const unsupported = error === 'UNSUPPORTED_REQUEST';
     this.flag('DEVSTA', fatal ? 'FATAL' : 'NONFATAL');
     if (unsupported) this.flag('DEVSTA', 'UNSUPPORTED_REQUEST');
-    const masked = this.declares('UE_MASK') && (this.config.get('UE_MASK') & bit) !== 0;
-    if (this.declares('UE_STATUS')) this.latchFirst(bit, masked ? undefined : tlp);
+    const masked = this.records(bit, tlp);
     if (masked || !this.mayReport(fatal ? 'FATAL' : 'NONFATAL', unsupported)) return undefined;
-    this.flagIf(this.config.has('COMMAND', 'SERR'), 'STATUS', 'SENT_SERR');
-    return fatal ? 'ERR_FATAL' : 'ERR_NONFATAL';
+    return this.messageOf(fatal ? 'FATAL' : 'NONFATAL');
+  }
+
+  /** An uncorrectable error that stands in registers of its own. Returns the message to send, if any. */
+  signal(severity: 'FATAL' | 'NONFATAL'): ErrorMessage | undefined {
+    this.flag('DEVSTA', severity);
+    return this.mayReport(severity, false) ? this.messageOf(severity) : undefined;
   }
 
   /** Records a correctable error. Returns the message to send, if any. */
   correctable(error: CorrectableError): ErrorMessage | undefined {
-    const bit = CORRECTABLE[error];
     this.flag('DEVSTA', 'CORRECTABLE');
-    if (this.declares('CE_STATUS')) this.config.or('CE_STATUS', bit);
-    const masked = this.declares('CE_MASK') && (this.config.get('CE_MASK') & bit) !== 0;
-    return !masked && this.enabled('DEVCTL', 'CORRECTABLE') ? 'ERR_COR' : undefined;
+    return this.notesCorrectable(error) && this.enabled('DEVCTL', 'CORRECTABLE') ? 'ERR_COR' : undefined;
   }
 
-  /**
-   * An error the requester learns from its completion is only advisory (6.2.3.2.4.1): UR and CA of non-posted requests.
-   */
-  advisory(error: 'UNSUPPORTED_REQUEST' | 'COMPLETER_ABORT', tlp: Tlp): ErrorMessage | undefined {
+  /** An advisory error is reported as correctable, unless its severity is fatal. Without AER there is no message. */
+  advisory(error: AdvisoryError, tlp?: Tlp): ErrorMessage | undefined {
+    const bit = UNCORRECTABLE[error];
+    if (this.isFatal(bit)) return this.uncorrectable(error, tlp);
+    this.flag('DEVSTA', 'CORRECTABLE');
     if (error === 'UNSUPPORTED_REQUEST') this.flag('DEVSTA', 'UNSUPPORTED_REQUEST');
-    if (error === 'COMPLETER_ABORT') this.flag('STATUS', 'SENT_TARGET_ABORT');
-    if (this.isFatal(UNCORRECTABLE[error])) return this.uncorrectable(error, tlp);
-    if (this.declares('UE_STATUS')) this.latchFirst(UNCORRECTABLE[error], tlp);
-    return this.correctable('ADVISORY_NONFATAL');
+    if (this.log === undefined || !this.notesCorrectable('ADVISORY_NONFATAL')) return undefined;
+    this.records(bit, tlp);
+    if (error === 'UNSUPPORTED_REQUEST' && !this.enabled('DEVCTL', 'UNSUPPORTED_REQUEST')) return undefined;
+    return this.enabled('DEVCTL', 'CORRECTABLE') ? 'ERR_COR' : undefined;
+  }
+
+  private messageOf(severity: 'FATAL' | 'NONFATAL'): ErrorMessage {
+    if (this.config.has('COMMAND', 'SERR')) this.flag('STATUS', 'SENT_SERR');
+    return severity === 'FATAL' ? 'ERR_FATAL' : 'ERR_NONFATAL';
+  }
+
+  /** Uncorrectable status, and pointer and header unless masked. True: masked. */
+  private records(bit: number, tlp: Tlp | undefined): boolean {
+    if (this.log === undefined) return false;
+    const masked = (this.config.get('UE_MASK') & bit) !== 0;
+    if (masked) this.log.note(bit);
+    else this.log.record(bit, tlp);
+    return masked;
+  }
+
+  /** True: not masked. */
+  private notesCorrectable(error: CorrectableError): boolean {
+    const bit = CORRECTABLE[error];
+    if (this.declares('CE_STATUS')) this.config.or('CE_STATUS', bit);
+    return !this.declares('CE_MASK') || (this.config.get('CE_MASK') & bit) === 0;
   }
 
   private isFatal(bit: number): boolean {
-    return this.declares('UE_SEVERITY') && (this.config.get('UE_SEVERITY') & bit) !== 0;
-  }
-
-  /** The first error keeps the header log and the first-error pointer until its status bit is cleared. */
-  private latchFirst(bit: number, tlp: Tlp | undefined): void {
-    const before = this.config.get('UE_STATUS');
-    this.config.or('UE_STATUS', bit);
-    if (before !== 0) return;
-    this.config.setField('AER_CONTROL', 'FIRST_ERROR', 31 - Math.clz32(bit));
-    const header = tlp ? headerOf(tlp) : [0, 0, 0, 0];
-    for (const [i, log] of HEADER_LOGS.entries()) this.config.set(log, header[i]!);
+    const fatal = this.declares('UE_SEVERITY') ? this.config.get('UE_SEVERITY') : FATAL_BY_DEFAULT;
+    return (fatal & bit) !== 0;
   }
 
   /** Either the device control enable or, for all but UR reporting, the SERR enable lets the message out (6.2.6). */
@@ -104,20 +124,4 @@ export class ErrorReporter {
   private flag(register: 'DEVSTA' | 'STATUS', field: string): void {
     if (this.declares(register)) this.config.or(register, this.config.mask(register, field));
   }
-
-  private flagIf(condition: boolean, register: 'STATUS', field: string): void {
-    if (condition) this.flag(register, field);
-  }
-}
-
-/** The four header doublewords as the header log shows them. */
-export function headerOf(tlp: Tlp): [number, number, number, number] {
-  const long = (tlp.kind === 'MRd' || tlp.kind === 'MWr') && tlp.addressHi !== 0;
-  const type = FORMAT_AND_TYPE[tlp.kind] | (long ? FOUR_DWORD_HEADER : 0);
-  const dwords = Math.max(1, Math.ceil(tlp.lengthBytes / 4)) & 0x3ff;
-  const first = ((type << 24) | (tlp.poisoned ? 0x4000 : 0) | dwords) >>> 0;
-  const second = ((tlp.requesterId << 16) | ((tlp.tag & 0xff) << 8) | (tlp.messageCode ?? 0x0f)) >>> 0;
-  if (tlp.targetId !== undefined) return [first, second, ((tlp.targetId << 16) | (tlp.register ?? 0)) >>> 0, 0];
-  if (long) return [first, second, tlp.addressHi, tlp.addressLo];
-  return [first, second, tlp.addressLo, 0];
 }

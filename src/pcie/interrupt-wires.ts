@@ -1,5 +1,5 @@
 /**
- * INTx as virtual wires: which pins each port below holds up, turned by device number and joined upward.
+ * INTx as virtual wires: which pins each port below holds up, turned by device number or straight, and joined upward.
  * Source: PCI Express base specification 2.2.8.1.
  */
 import { MessageCode } from './tlp.js';
@@ -10,7 +10,11 @@ export class InterruptWires {
   /** Per port one bit for each pin that is up. */
   private readonly asserted: Uint8Array;
 
-  constructor(ports: number) {
+  /** `turned`: pin p of device number d drives pin (p + d) mod 4, as bridges do. `straight`: pin p, as within a device. */
+  constructor(
+    ports: number,
+    private readonly wiring: 'turned' | 'straight' = 'turned',
+  ) {
     this.asserted = new Uint8Array(ports);
   }
 
@@ -45,11 +49,11 @@ export class InterruptWires {
     return messages;
   }
 
-  /** Pin p of device number d drives pin (p + d) mod 4 above. */
   private joined(): number {
     let up = 0;
     for (const [device, pins] of this.asserted.entries()) {
-      for (let pin = 0; pin < PINS; pin++) if ((pins >>> pin) & 1) up |= 1 << ((pin + device) % PINS);
+      const turn = this.wiring === 'turned' ? device : 0;
+      for (let pin = 0; pin < PINS; pin++) if ((pins >>> pin) & 1) up |= 1 << ((pin + turn) % PINS);
     }
     return up;
   }

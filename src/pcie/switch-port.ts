@@ -3,14 +3,14 @@
  * 7.5.3 and 7.8; facts: ioda2-phb3 7.11.5 (firmware's hot reset of a switch port).
  */
 import type { Simulator } from '../sim/simulator.js';
-import { type AerRegister, aerCapability, type UncorrectableError } from './aer-capability.js';
+import { type AerRegister, aerCapability } from './aer-capability.js';
 import { BridgeHeader } from './bridge-header.js';
 import { type PciExpressOption, type PciExpressSpec, pciExpressCapability } from './capabilities.js';
 import { bridgeHeader } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
-import { ErrorReporter } from './error-reporter.js';
 import { Link } from './link.js';
-import type { LinkProfile, LinkSpeed, LinkWidth } from './link-profile.js';
+import { type LinkProfile, type LinkSpeed, type LinkWidth, SWITCH_CREDITS } from './link-profile.js';
+import { PortErrors } from './port-errors.js';
 import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
 import { bdf, type ErrorMessage, type Tlp, type TlpSink } from './tlp.js';
 
@@ -59,7 +59,7 @@ export class SwitchPort implements TlpSink {
   readonly config: ConfigSpace<SwitchRegister>;
   readonly header: BridgeHeader;
   readonly link: Link;
-  private readonly reporter: ErrorReporter;
+  readonly errors: PortErrors;
   private wasUp = false;
   private planned = false;
 
@@ -73,12 +73,18 @@ export class SwitchPort implements TlpSink {
     const { spec, profile } = wiring;
     this.config = new ConfigSpace(name, switchLayout(spec, 'downstream'));
     this.header = new BridgeHeader(this.config);
-    this.reporter = new ErrorReporter(this.config);
+    this.errors = new PortErrors({
+      config: this.config,
+      link: 'secondary',
+      report: (kind) => wiring.core.report(this.rid, kind),
+    });
     const { maxSpeed, maxWidth } = spec;
     this.link = new Link(sim, `${name} link`, { maxSpeed, maxWidth, ...(profile === undefined ? {} : { profile }) });
+    this.link.up.advertise(SWITCH_CREDITS);
     bindPortToLink(this.config, this.link);
     followRegisters(this.config, this.link);
     this.link.up.attach(this);
+    this.errors.watch(this.link, 'up');
     this.link.onChange(() => this.linkChanged());
   }
 
@@ -90,16 +96,8 @@ export class SwitchPort implements TlpSink {
   }
 
   receive(tlp: Tlp): void {
-    this.wiring.core.fromBelow(this, tlp);
-  }
-
-  raiseUncorrectable(error: UncorrectableError, tlp?: Tlp): void {
-    this.wiring.core.report(this.rid, this.reporter.uncorrectable(error, tlp));
-  }
-
-  /** A request this port refuses with a completion: only advisory, the requester learns it. */
-  noteRefusal(tlp: Tlp): void {
-    this.wiring.core.report(this.rid, this.reporter.advisory('UNSUPPORTED_REQUEST', tlp));
+    // Packets with a damaged end-to-end CRC pass, too: their receiver decides (2.7.1).
+    if (this.errors.admit(tlp) !== 'dropped') this.wiring.core.fromBelow(this, tlp);
   }
 
   /** A reset from above passes to the link below. */
@@ -124,6 +122,6 @@ export class SwitchPort implements TlpSink {
     if (!fell) return;
     this.wiring.core.linkFell(this);
     const asked = this.planned || this.link.state === 'hot-reset' || this.link.state === 'disabled';
-    if (!asked && this.config.has('LNKCAP', 'SURPRISE_DOWN')) this.raiseUncorrectable('SURPRISE_DOWN');
+    if (!asked && this.config.has('LNKCAP', 'SURPRISE_DOWN')) this.errors.raise('SURPRISE_DOWN');
   }
 }

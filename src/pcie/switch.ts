@@ -7,18 +7,19 @@ import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { BridgeHeader } from './bridge-header.js';
+import { littleEndian, littleEndianBytes } from './byte-order.js';
 import { LNKSTA_FIELDS, type PciExpressOption } from './capabilities.js';
 import { ConfigSpace, type ResetKind } from './config-space.js';
-import { littleEndian, littleEndianBytes } from './endpoint.js';
-import { ErrorReporter } from './error-reporter.js';
 import { InterruptWires } from './interrupt-wires.js';
 import type { Link, LinkPartner } from './link.js';
 import type { LinkEnd } from './link-end.js';
-import type { Figure, LinkProfile, LinkSpeed, LinkWidth } from './link-profile.js';
+import { type Figure, type LinkProfile, type LinkSpeed, type LinkWidth, SWITCH_CREDITS } from './link-profile.js';
+import { type Admission, PortErrors } from './port-errors.js';
 import { SlotStore } from './slot-store.js';
 import { type SwitchCore, SwitchPort, type SwitchPortSpec, type SwitchRegister, switchLayout } from './switch-port.js';
 import {
   asType0,
+  BROADCAST_MESSAGES,
   busOf,
   completion,
   completionWithData,
@@ -26,14 +27,19 @@ import {
   type ErrorMessage,
   errorMessage,
   functionOf,
+  IGNORED_MESSAGES,
+  isAtomic,
   isCompletion,
   isConfiguration,
   isConfigurationWrite,
+  isInputOutput,
   isPosted,
+  MessageCode,
   message,
   type Tlp,
   type TlpSink,
 } from './tlp.js';
+import { withDigest } from './tlp-checks.js';
 
 export interface SwitchTiming {
   readonly forwardNs: Figure;
@@ -65,11 +71,12 @@ interface Forwarded {
 export class Switch implements TlpSink, LinkPartner, SwitchCore {
   readonly maxSpeed: LinkSpeed;
   readonly maxWidth: LinkWidth;
+  readonly credits = SWITCH_CREDITS;
   /** The upstream port's registers. */
   readonly config: ConfigSpace<SwitchRegister>;
   readonly header: BridgeHeader;
   readonly ports: readonly SwitchPort[];
-  private readonly reporter: ErrorReporter;
+  private readonly errors: PortErrors;
   private readonly wires: InterruptWires;
   private readonly timing: SwitchTiming;
   private readonly inside = new SlotStore<Forwarded>();
@@ -93,11 +100,18 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       maxWidth: this.maxWidth,
       options: options.portOptions ?? ['slot', 'dll-active-reporting', 'surprise-down-reporting', 'ari-forwarding'],
     };
-    this.config = new ConfigSpace(`${name} upstream`, switchLayout({ ...spec, options: [] }, 'upstream'));
+    this.config = new ConfigSpace(
+      `${name} upstream`,
+      switchLayout({ ...spec, options: upstreamOptions(spec) }, 'upstream'),
+    );
     this.config.hook('LNKSTA', { onRead: (stored) => stored | this.upstreamLinkStatus() });
     this.config.hook('BRIDGE_CONTROL', { onWrite: (value, old) => this.secondaryReset(value, old) });
     this.header = new BridgeHeader(this.config);
-    this.reporter = new ErrorReporter(this.config);
+    this.errors = new PortErrors({
+      config: this.config,
+      link: 'primary',
+      report: (kind) => this.report(this.rid, kind),
+    });
     this.wires = new InterruptWires(options.downstreamPorts);
     this.forwardEvent = sim.handler(`${name} forward`, (slot, life) => this.forwardNow(slot, life));
     const wiring = { core: this, spec, profile: options.profile };
@@ -108,6 +122,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
   }
 
   plugInto(link: Link): void {
+    if (link !== this.link) this.errors.watch(link, 'down');
     this.link = link;
     link.down.attach(this);
     link.insertCard(this);
@@ -131,11 +146,14 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
     for (const port of this.ports) port.resetReleased();
   }
 
-  /** A packet from the upstream link. */
+  /** A packet from the upstream link. A damaged end-to-end CRC matters only to the packet's own receiver (2.7.1). */
   receive(tlp: Tlp): void {
-    if (isConfiguration(tlp)) this.configFromAbove(tlp);
+    const admission = this.errors.admit(tlp);
+    if (admission === 'dropped') return;
+    if (isConfiguration(tlp)) this.configFromAbove(tlp, admission);
     else if (isCompletion(tlp)) this.completionTo(this.portOfBus(busOf(tlp.requesterId)), tlp);
-    else if (tlp.kind !== 'Msg') this.memoryFromAbove(tlp);
+    else if (tlp.kind === 'Msg') this.messageFromAbove(tlp);
+    else this.memoryFromAbove(tlp);
   }
 
   fromBelow(port: SwitchPort, tlp: Tlp): void {
@@ -143,7 +161,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
     else if (isCompletion(tlp)) {
       const peer = this.portOfBus(busOf(tlp.requesterId));
       this.pass(tlp, peer?.link.up ?? this.link?.down, peer);
-    } else if (isConfiguration(tlp)) this.refuse(tlp, port);
+    } else if (isConfiguration(tlp) || isInputOutput(tlp)) this.refuse(tlp, port);
     else this.memoryFromBelow(port, tlp);
   }
 
@@ -152,20 +170,24 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
   }
 
   report(requesterId: number, kind: ErrorMessage | undefined): void {
-    if (kind !== undefined) this.pass(errorMessage(requesterId, kind), this.link?.down, undefined);
+    if (kind !== undefined)
+      this.pass(withDigest(errorMessage(requesterId, kind), this.config), this.link?.down, undefined);
   }
 
-  private configFromAbove(tlp: Tlp): void {
+  private configFromAbove(tlp: Tlp, admission: Admission): void {
     const target = tlp.targetId!;
-    if (tlp.kind === 'CfgRd0' || tlp.kind === 'CfgWr0') {
-      if (isConfigurationWrite(tlp)) this.capturedId = target;
-      if (functionOf(target) === 0) this.answerConfig(this.config, tlp);
-      else this.refuse(tlp, undefined);
-      return;
-    }
-    if (this.header.routeConfig(target) === 'none') this.refuse(tlp, undefined);
-    else if (busOf(target) === this.internalBus) this.configOnInternalBus(tlp);
-    else this.configBelow(tlp);
+    const own = tlp.kind === 'CfgRd0' || tlp.kind === 'CfgWr0';
+    if (!own && this.header.routeConfig(target) === 'none') this.refuse(tlp, undefined);
+    else if (!own && busOf(target) !== this.internalBus) this.configBelow(tlp);
+    else if (admission === 'damaged') return;
+    else if (own) this.configOfUpstreamPort(tlp);
+    else this.configOnInternalBus(tlp);
+  }
+
+  private configOfUpstreamPort(tlp: Tlp): void {
+    if (isConfigurationWrite(tlp)) this.capturedId = tlp.targetId!;
+    if (functionOf(tlp.targetId!) === 0) this.answerConfig(this.config, tlp);
+    else this.refuse(tlp, undefined);
   }
 
   /** The ports are the only functions on the internal bus; all others are absent. */
@@ -185,17 +207,31 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
   }
 
   private memoryFromAbove(tlp: Tlp): void {
-    const port = this.header.forwardsMemory && this.header.ownsAddress(tlp) ? this.portOfAddress(tlp) : undefined;
+    const open = this.header.forwardsMemory && this.routes(tlp);
+    const port = open && this.header.ownsAddress(tlp) ? this.portOfAddress(tlp) : undefined;
     if (port === undefined) this.refuse(tlp, undefined);
     else this.pass(tlp, port.link.up, port);
   }
 
   private memoryFromBelow(port: SwitchPort, tlp: Tlp): void {
     const peer = this.portOfAddress(tlp);
-    if (!port.header.forwardsUpward || peer === port) this.refuse(tlp, port);
+    if (!port.header.forwardsUpward || peer === port || !this.routes(tlp)) this.refuse(tlp, port);
     else if (peer !== undefined) this.pass(tlp, peer.link.up, peer);
     else if (!this.header.forwardsUpward || this.header.ownsAddress(tlp)) this.refuse(tlp, undefined);
     else this.pass(tlp, this.link?.down, undefined);
+  }
+
+  /** No I/O is forwarded (see the header), and atomics only where the ports say so. */
+  private routes(tlp: Tlp): boolean {
+    if (isInputOutput(tlp)) return false;
+    return !isAtomic(tlp) || this.config.has('DEVCAP2', 'ATOMIC_ROUTING');
+  }
+
+  /** What the root says to everybody goes on; other messages end here. */
+  private messageFromAbove(tlp: Tlp): void {
+    const code = tlp.messageCode!;
+    if (BROADCAST_MESSAGES.includes(code)) for (const port of this.ports) this.pass(tlp, port.link.up, undefined);
+    else if (!IGNORED_MESSAGES.includes(code)) this.errors.raise('UNSUPPORTED_REQUEST', tlp);
   }
 
   /** Error messages go up only where both bridges forward SERR (PCI Express base specification 6.2.6). */
@@ -205,8 +241,9 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       this.sendInterrupts(this.wires.follow(port.device, code));
       return;
     }
-    const forwards = port.config.has('BRIDGE_CONTROL', 'SERR') && this.config.has('BRIDGE_CONTROL', 'SERR');
-    if (forwards) this.pass(tlp, this.link?.down, undefined);
+    const error = code >= MessageCode.ERR_COR && code <= MessageCode.ERR_FATAL;
+    const passes = !error || (port.errors.forwardsMessage(tlp) && this.errors.forwardsMessage(tlp));
+    if (passes) this.pass(tlp, this.link?.down, undefined);
   }
 
   private sendInterrupts(codes: readonly number[]): void {
@@ -216,30 +253,23 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
   /** A request nobody takes. `by`: the downstream port that refuses it, else the upstream one does. */
   private refuse(tlp: Tlp, by: SwitchPort | undefined): void {
     const rid = by?.rid ?? this.rid;
+    const errors = by?.errors ?? this.errors;
     if (isPosted(tlp)) {
-      if (by) by.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
-      else this.report(rid, this.reporter.uncorrectable('UNSUPPORTED_REQUEST', tlp));
+      errors.raise('UNSUPPORTED_REQUEST', tlp);
       return;
     }
-    if (by) by.noteRefusal(tlp);
-    else this.report(rid, this.reporter.advisory('UNSUPPORTED_REQUEST', tlp));
+    errors.advise('UNSUPPORTED_REQUEST', tlp);
     const back = this.portOfBus(busOf(tlp.requesterId));
-    this.pass(completion(tlp, rid, 'UR'), back?.link.up ?? this.link?.down, undefined);
+    this.pass(withDigest(completion(tlp, rid, 'UR'), this.config), back?.link.up ?? this.link?.down, undefined);
   }
 
   private completionTo(port: SwitchPort | undefined, tlp: Tlp): void {
     if (port !== undefined) this.pass(tlp, port.link.up, port);
-    else this.report(this.rid, this.reporter.uncorrectable('UNEXPECTED_COMPLETION', tlp));
+    else this.errors.advise('UNEXPECTED_COMPLETION', tlp);
   }
 
   private answerConfig(config: ConfigSpace<SwitchRegister>, tlp: Tlp): void {
-    let answer = completion(tlp, tlp.targetId!, 'SC');
-    if (isConfigurationWrite(tlp)) config.write(tlp.register!, tlp.lengthBytes, littleEndian(tlp.data!));
-    else {
-      const value = config.read(tlp.register!, tlp.lengthBytes);
-      answer = completionWithData(tlp, tlp.targetId!, littleEndianBytes(value, tlp.lengthBytes));
-    }
-    this.later({ tlp: answer, out: this.link?.down, port: undefined }, this.timing.configNs);
+    this.later({ tlp: configAnswer(config, tlp), out: this.link?.down, port: undefined }, this.timing.configNs);
   }
 
   private pass(tlp: Tlp, out: LinkEnd | undefined, port: SwitchPort | undefined): void {
@@ -255,6 +285,8 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
     const { tlp, out, port } = this.inside.take(slot);
     if (life !== this.life) return;
     const sent = out?.send(tlp) ?? false;
+    if (sent && port !== undefined) port.errors.depart(tlp);
+    if (sent && out === this.link?.down) this.errors.depart(tlp);
     // A downstream port whose link is down answers for it (PCI Express base specification 2.9.1).
     if (!sent && port !== undefined && !isCompletion(tlp)) this.refuse(tlp, port);
   }
@@ -282,4 +314,20 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       else port.resetReleased();
     }
   }
+}
+
+/** The upstream port has no slot and no link of its own below. */
+function upstreamOptions(spec: SwitchPortSpec): readonly PciExpressOption[] {
+  return spec.options.filter((option) => option === 'atomic-routing');
+}
+
+/** Carries out a configuration request on one of the switch's own spaces. Poisoned data change nothing (2.7.2.2). */
+function configAnswer(config: ConfigSpace<SwitchRegister>, tlp: Tlp): Tlp {
+  const id = tlp.targetId!;
+  if (!isConfigurationWrite(tlp)) {
+    const value = config.read(tlp.register!, tlp.lengthBytes);
+    return withDigest(completionWithData(tlp, id, littleEndianBytes(value, tlp.lengthBytes)), config);
+  }
+  if (!tlp.poisoned) config.write(tlp.register!, tlp.lengthBytes, littleEndian(tlp.data!));
+  return withDigest(completion(tlp, id, tlp.poisoned ? 'UR' : 'SC'), config);
 }

@@ -6,7 +6,22 @@
  * byte enables would cover; the padding to whole doublewords is not counted on the wire, as in the reference curve.
  */
 
-export const TLP_KINDS = ['MRd', 'MWr', 'CfgRd0', 'CfgWr0', 'CfgRd1', 'CfgWr1', 'Cpl', 'CplD', 'Msg'] as const;
+export const TLP_KINDS = [
+  'MRd',
+  'MWr',
+  'CfgRd0',
+  'CfgWr0',
+  'CfgRd1',
+  'CfgWr1',
+  'Cpl',
+  'CplD',
+  'Msg',
+  'IORd',
+  'IOWr',
+  'FetchAdd',
+  'Swap',
+  'CAS',
+] as const;
 export type TlpKind = (typeof TLP_KINDS)[number];
 
 /** Successful, Unsupported Request, Configuration Request Retry, Completer Abort. */
@@ -34,7 +49,27 @@ export interface Tlp {
   readonly poisoned?: boolean;
   /** An end-to-end CRC follows the data. */
   readonly digest?: boolean;
+  /** The end-to-end CRC does not fit the packet. */
+  readonly digestDamaged?: true;
+  /** Bits of ATTRIBUTE. */
+  readonly attributes?: number;
+  readonly trafficClass?: number;
+  /** What a broken sender put into the header instead of what the packet is. */
+  readonly header?: FalseHeader;
 }
+
+/** Header fields that contradict the packet they stand on. */
+export interface FalseHeader {
+  readonly formatAndType?: number;
+  readonly lengthDwords?: number;
+  readonly firstByteEnables?: number;
+  readonly lastByteEnables?: number;
+}
+
+/** Attributes of a request, repeated in its completions. Source: PCI Express base specification 2.2.6.3. */
+export const ATTRIBUTE = { NO_SNOOP: 1, RELAXED_ORDERING: 2, ID_ORDERING: 4 } as const;
+
+export type AtomicKind = 'FetchAdd' | 'Swap' | 'CAS';
 
 /** What takes packets: the far end of a link, a port's inner side, a chip. */
 export interface TlpSink {
@@ -43,6 +78,8 @@ export interface TlpSink {
 
 /** Message codes. Source: PCI Express base specification, tables 2-18 and 2-20. */
 export const MessageCode = {
+  UNLOCK: 0x00,
+  PME_TURN_OFF: 0x19,
   ASSERT_INTA: 0x20,
   ASSERT_INTB: 0x21,
   ASSERT_INTC: 0x22,
@@ -55,6 +92,14 @@ export const MessageCode = {
   ERR_NONFATAL: 0x31,
   ERR_FATAL: 0x33,
 } as const;
+/** Messages a receiver may ignore: Unlock, power management, slot power, vendor type 1, hot-plug of old (2.2.8). */
+export const IGNORED_MESSAGES: readonly number[] = [
+  ...[0x00, 0x14, 0x18, 0x19, 0x1b, 0x50, 0x7f],
+  ...[0x40, 0x41, 0x43, 0x44, 0x45, 0x47, 0x48],
+];
+/** Messages from the root to everybody below. */
+export const BROADCAST_MESSAGES: readonly number[] = [0x00, 0x19];
+
 export type ErrorMessage = 'ERR_COR' | 'ERR_NONFATAL' | 'ERR_FATAL';
 export type InterruptPin = 0 | 1 | 2 | 3;
 
@@ -82,11 +127,16 @@ function routingBytes(tlp: Tlp): number {
   switch (tlp.kind) {
     case 'MRd':
     case 'MWr':
+    case 'FetchAdd':
+    case 'Swap':
+    case 'CAS':
       return tlp.addressHi === 0 ? WIRE.memory32 : WIRE.memory64;
     case 'CfgRd0':
     case 'CfgWr0':
     case 'CfgRd1':
     case 'CfgWr1':
+    case 'IORd':
+    case 'IOWr':
       return WIRE.configuration;
     case 'Cpl':
     case 'CplD':
@@ -111,6 +161,20 @@ export function isConfiguration(tlp: Tlp): boolean {
 
 export function isConfigurationWrite(tlp: Tlp): boolean {
   return tlp.kind === 'CfgWr0' || tlp.kind === 'CfgWr1';
+}
+
+export function isAtomic(tlp: Tlp): boolean {
+  return tlp.kind === 'FetchAdd' || tlp.kind === 'Swap' || tlp.kind === 'CAS';
+}
+
+/** Routed by an address in memory space. */
+export function isMemory(tlp: Tlp): boolean {
+  return tlp.kind === 'MRd' || tlp.kind === 'MWr' || isAtomic(tlp);
+}
+
+/** Routed by an address in I/O space. */
+export function isInputOutput(tlp: Tlp): boolean {
+  return tlp.kind === 'IORd' || tlp.kind === 'IOWr';
 }
 
 /** Requester, completer or target identifier: bus 15:8, device 7:3, function 2:0. */
@@ -230,9 +294,17 @@ export function completion(request: Tlp, completerId: number, status: Completion
     lengthBytes: 0,
     completerId,
     status,
-    byteCount: request.kind === 'MRd' ? request.lengthBytes : 4,
+    byteCount: completionBytes(request),
     lowerAddress: 0,
+    ...(request.attributes === undefined ? {} : { attributes: request.attributes }),
+    ...(request.trafficClass === undefined ? {} : { trafficClass: request.trafficClass }),
   };
+}
+
+/** Byte count of a completion that ends its request. An atomic returns one operand; compare-and-swap carries two. */
+function completionBytes(request: Tlp): number {
+  if (request.kind === 'CAS') return request.lengthBytes / 2;
+  return request.kind === 'MRd' || isAtomic(request) ? request.lengthBytes : 4;
 }
 
 /** A single completion that carries all the data of a configuration read or of a short memory read. */
@@ -245,6 +317,20 @@ export function completionWithData(request: Tlp, completerId: number, data: Uint
     byteCount: data.length,
     lowerAddress: request.kind === 'MRd' ? request.addressLo & 0x7f : 0,
   };
+}
+
+/** What an atomic does to memory. The data are its operands; compare-and-swap has the value compared with first. */
+export function atomicRequest(kind: AtomicKind, from: Requester, address: Address, operands: Uint8Array): Tlp {
+  return { ...memoryWrite(from.requesterId, address, operands), kind, tag: from.tag };
+}
+
+/** The port address is 32 bits; 1 to 4 bytes within one doubleword. */
+export function ioRead(from: Requester, port: number, lengthBytes: number): Tlp {
+  return { ...memoryRead(from, { hi: 0, lo: port }, lengthBytes), kind: 'IORd' };
+}
+
+export function ioWrite(from: Requester, port: number, data: Uint8Array): Tlp {
+  return { ...memoryWrite(from.requesterId, { hi: 0, lo: port }, data), kind: 'IOWr', tag: from.tag };
 }
 
 /** How a completer may cut its answer: by Max_Payload_Size, at multiples of the Read Completion Boundary. */

@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { LINK_PROFILE } from '../../src/pcie/link-profile.js';
 import { Nic } from '../../src/pcie/nic.js';
 import { SWITCH_TIMING, Switch } from '../../src/pcie/switch.js';
-import { addressOf, bdf, completion, MessageCode, memoryRead, memoryWrite, message } from '../../src/pcie/tlp.js';
+import {
+  addressOf,
+  atomicRequest,
+  bdf,
+  completion,
+  completionWithData,
+  ioRead,
+  MessageCode,
+  memoryRead,
+  memoryWrite,
+  message,
+  type Tlp,
+} from '../../src/pcie/tlp.js';
 import { BUS1, Rig } from './rig.js';
 
 const PORT = (device: number) => bdf(2, device, 0);
@@ -181,7 +193,7 @@ describe('memory through a switch', () => {
     const stray = memoryRead({ requesterId: bdf(9, 0, 0), tag: 0 }, addressOf(0n), 4);
     r.port.send(completion(stray, 0, 'UR'));
     r.run(10_000);
-    expect(r.config(BUS1, UE_STATUS)).toBe(0x1_0000);
+    expect([r.config(BUS1, CE_STATUS), r.config(BUS1, UE_STATUS)]).toEqual([0x2000, 0]);
     cards[0]!.transmit({ ...stray, kind: 'CfgRd0', requesterId: bdf(3, 0, 0), targetId: BUS1, register: 0 });
     r.run(10_000);
     expect(cards[0]!.unexpectedCompletions).toBe(1);
@@ -236,8 +248,8 @@ describe('resets and links of a switch', () => {
     r.run(300e6);
     expect(r.config(bdf(3, 0, 0), 0x10)).toBe(0);
     expect(r.config(bdf(4, 0, 0), 0x10)).toBe(0x8020_0000);
-    // The unsupported read is on record, a surprise is not.
-    expect(r.config(PORT(0), UE_STATUS)).toBe(0x10_0000);
+    // The unsupported read is on record as advisory, a surprise is not.
+    expect([r.config(PORT(0), CE_STATUS), r.config(PORT(0), UE_STATUS)]).toEqual([0x2000, 0]);
   });
 
   it('secondary bus reset of the upstream port resets the ports and all below, not the port itself', () => {
@@ -315,5 +327,192 @@ describe('resets and links of a switch', () => {
     expect(r.config(BUS1, 0x7a, 2)).toBe(0x1042);
     sw.ports[0]!.link.surpriseRemove();
     expect(r.config(PORT(0), UE_STATUS)).toBe(0);
+  });
+});
+
+describe('what a switch checks in packets that pass', () => {
+  const STATUS = 0x06;
+  const SECONDARY_STATUS = 0x1e;
+  const at = (lo: number) => ({ hi: 0, lo });
+  const reporting = () => {
+    const bench = enumerated();
+    const { r } = bench;
+    for (const id of [BUS1, PORT(0), PORT(1)]) {
+      r.cfgWrite(id, DEVCTL, 2, 0x000f);
+      r.cfgWrite(id, 0x114, 4, 0);
+      r.cfgWrite(id, BRIDGE_CONTROL, 2, 0x0002);
+    }
+    const senders: number[] = [];
+    r.link.down.observe((tlp) => tlp.kind === 'Msg' && senders.push(tlp.requesterId));
+    const send = (tlp: Tlp) => {
+      r.port.send(tlp);
+      r.run(20_000);
+    };
+    return { ...bench, senders, send };
+  };
+
+  it('malformed packets go no further, from above and from below', () => {
+    const { r, cards, senders, send } = reporting();
+    send({ ...memoryWrite(0, at(0x8000_0010), new Uint8Array(8)), header: { firstByteEnables: 0 } });
+    expect(r.config(BUS1, UE_STATUS)).toBe(0x4_0000);
+    cards[1]!.damageNextPackets('write', 'crosses-4k', 1);
+    cards[1]!.strayWrite(0x1000n, 16);
+    r.run(20_000);
+    expect(r.config(PORT(1), UE_STATUS)).toBe(0x4_0000);
+    expect([r.messages, senders, r.writes]).toEqual([[0x33, 0x33], [BUS1, PORT(1)], []]);
+    expect(r.config(bdf(3, 0, 0), UE_STATUS)).toBe(0);
+  });
+
+  it('poison passes and is advisory where it came in, fatal if so set', () => {
+    const { r, cards, senders } = reporting();
+    cards[0]!.dma.poisonNextWrites(2);
+    cards[0]!.strayWrite(0x1000n, 4);
+    r.run(20_000);
+    expect(r.writes[0]).toMatchObject({ poisoned: true });
+    expect([r.messages, senders]).toEqual([[0x30], [PORT(0)]]);
+    expect([r.config(PORT(0), UE_STATUS), r.config(BUS1, UE_STATUS)]).toEqual([0x1000, 0]);
+    expect(r.config(PORT(0), SECONDARY_STATUS, 2)).toBe(0x8000);
+    r.cfgWrite(PORT(0), 0x10c, 4, 0x1000);
+    cards[0]!.strayWrite(0x1000n, 4);
+    r.run(20_000);
+    expect(r.messages).toEqual([0x30, 0x33]);
+  });
+
+  it('poison it sends on shows as a parity error where the response is on', () => {
+    const { r, cards, send } = reporting();
+    r.cfgWrite(BUS1, COMMAND, 2, 0x0046);
+    r.cfgWrite(PORT(0), BRIDGE_CONTROL, 2, 0x0003);
+    cards[1]!.dma.poisonNextWrites(1);
+    cards[1]!.strayWrite(0x1000n, 4);
+    r.run(20_000);
+    expect(r.config(BUS1, STATUS, 2) & 0x8100).toBe(0x0100);
+    send({ ...memoryWrite(0, at(0x8000_0010), new Uint8Array(4)), poisoned: true });
+    expect(r.config(PORT(0), SECONDARY_STATUS, 2) & 0x8100).toBe(0x0100);
+    expect(r.config(BUS1, STATUS, 2) & 0x8100).toBe(0x8100);
+    r.answersReads = false;
+    r.cfgWrite(BUS1, STATUS, 2, 0x8100);
+    cards[0]!.strayRead(0x100n, 4);
+    r.run(20_000);
+    send({ ...completionWithData(r.reads[0]!, 0, new Uint8Array(4)), poisoned: true });
+    expect(cards[0]!.strayReads[0]?.status).toBe('poisoned');
+    expect(r.config(BUS1, STATUS, 2) & 0x8100).toBe(0x8100);
+  });
+
+  it('a damaged digest passes, and is an error of the port only while it checks', () => {
+    const { r, senders, send } = reporting();
+    const bad: Tlp = {
+      ...memoryWrite(0, at(0x8000_000c), Uint8Array.of(1, 0, 0, 0)),
+      digest: true,
+      digestDamaged: true,
+    };
+    send(bad);
+    expect(r.messages).toEqual([]);
+    r.cfgWrite(BUS1, 0x118, 4, 0x100);
+    send(bad);
+    expect([r.messages, senders]).toEqual([[0x31], [BUS1]]);
+    const config = { ...bad, kind: 'CfgWr0', targetId: BUS1, register: BUSES, data: new Uint8Array(4) } as const;
+    send(config);
+    expect(r.config(BUS1, BUSES)).toBe(0x00_05_02_01);
+  });
+
+  it('poisoned writes to its own registers change nothing', () => {
+    const { r } = reporting();
+    const poisoned = r.ask((tag) => ({
+      ...memoryWrite(0, at(0), new Uint8Array(4)),
+      ...{ kind: 'CfgWr1', tag, targetId: PORT(0), register: BUSES, poisoned: true },
+    }));
+    expect(poisoned?.status).toBe('UR');
+    expect(r.config(PORT(0), BUSES)).toBe(0x00_03_03_02);
+  });
+
+  it('I/O and atomics are unsupported both ways', () => {
+    const { r, cards } = reporting();
+    expect(r.ask((tag) => ioRead({ requesterId: 0, tag }, 0x1000, 4))?.status).toBe('UR');
+    const swap = (tag: number) => atomicRequest('Swap', { requesterId: 0, tag }, at(0x8000_0010), new Uint8Array(4));
+    expect(r.ask(swap)?.status).toBe('UR');
+    const from = { requesterId: bdf(3, 0, 0), tag: 20 };
+    cards[0]!.transmit(atomicRequest('Swap', from, at(0x100), new Uint8Array(4)));
+    cards[0]!.transmit(ioRead(from, 0x100, 4));
+    r.run(20_000);
+    expect([cards[0]!.unexpectedCompletions, r.reads]).toEqual([2, []]);
+  });
+
+  it('atomics pass where the switch can route them', () => {
+    const r = new Rig();
+    const sw = new Switch(r.sim, 'switch', { downstreamPorts: 1, portOptions: ['atomic-routing'] });
+    sw.plugInto(r.link);
+    const nic = new Nic(r.sim, 'nic', { framePeriodNs: 1e9 });
+    nic.plugInto(sw.ports[0]!.link);
+    r.powerOn();
+    r.run(300e6);
+    r.answersReads = false;
+    r.cfgWrite(BUS1, BUSES, 4, 0x00_05_02_01);
+    r.cfgWrite(PORT(0), BUSES, 4, 0x00_03_03_02);
+    r.cfgWrite(BUS1, MEMORY, 4, window(0x8000_0000, 0x805f_ffff));
+    r.cfgWrite(BUS1, PREFETCHABLE, 4, 0x0001_fff1);
+    r.cfgWrite(PORT(0), MEMORY, 4, window(0x8000_0000, 0x805f_ffff));
+    r.cfgWrite(PORT(0), PREFETCHABLE, 4, 0x0001_fff1);
+    r.cfgWrite(BUS1, COMMAND, 2, 6);
+    r.cfgWrite(PORT(0), COMMAND, 2, 6);
+    nic.transmit(atomicRequest('FetchAdd', { requesterId: bdf(3, 0, 0), tag: 0 }, at(0x100), new Uint8Array(8)));
+    r.run(20_000);
+    expect(r.reads[0]?.kind).toBe('FetchAdd');
+  });
+
+  it('errors of its links are correctable errors of the port at that end', () => {
+    const { r, sw, senders } = reporting();
+    sw.ports[1]!.link.down.damageNextPackets(1);
+    r.cfgRead(bdf(4, 0, 0), 0);
+    r.run(1e6);
+    expect(r.config(PORT(1), CE_STATUS) & 0x40).toBe(0x40);
+    r.link.up.damageNextPackets(1);
+    r.cfgRead(BUS1, 0);
+    r.run(1e6);
+    expect(r.config(BUS1, CE_STATUS) & 0x40).toBe(0x40);
+    expect(senders).toEqual([PORT(1), BUS1]);
+  });
+
+  it('what the root says to all goes to all, what ends here ends, and the rest is unsupported', () => {
+    const { r, sw, send } = reporting();
+    const heard: number[] = [];
+    for (const port of sw.ports) port.link.up.observe((tlp) => heard.push(tlp.messageCode!));
+    send(message(0, MessageCode.PME_TURN_OFF));
+    expect(heard).toEqual([MessageCode.PME_TURN_OFF, MessageCode.PME_TURN_OFF]);
+    send(message(0, 0x50));
+    expect([heard.length, r.messages]).toEqual([2, []]);
+    send(message(0, 0x7e));
+    expect([heard.length, r.messages]).toEqual([2, [0x31]]);
+    send(message(0, MessageCode.ASSERT_INTA));
+    expect(r.messages).toEqual([0x31, 0x33]);
+  });
+
+  it('severe messages show in the status of the bridges they pass, others go up without any enable', () => {
+    const { r, cards } = enumerated();
+    cards[0]!.sendErrorMessage('ERR_NONFATAL');
+    cards[0]!.transmit(message(bdf(3, 0, 0), 0x18));
+    r.run(20_000);
+    expect(r.messages).toEqual([0x18]);
+    expect([r.config(PORT(0), SECONDARY_STATUS, 2), r.config(BUS1, SECONDARY_STATUS, 2)]).toEqual([0x4000, 0]);
+    r.cfgWrite(PORT(0), BRIDGE_CONTROL, 2, 0x0002);
+    r.cfgWrite(BUS1, BRIDGE_CONTROL, 2, 0x0002);
+    r.cfgWrite(BUS1, COMMAND, 2, 0x0106);
+    cards[0]!.sendErrorMessage('ERR_COR');
+    r.run(20_000);
+    expect(r.config(BUS1, SECONDARY_STATUS, 2)).toBe(0);
+    cards[0]!.sendErrorMessage('ERR_FATAL');
+    r.run(20_000);
+    expect(r.messages).toEqual([0x18, 0x30, 0x33]);
+    expect(r.config(BUS1, SECONDARY_STATUS, 2)).toBe(0x4000);
+    expect([r.config(BUS1, STATUS, 2) & 0x4000, r.config(PORT(0), STATUS, 2) & 0x4000]).toEqual([0x4000, 0]);
+  });
+
+  it('its own answers and messages carry a digest while it generates them', () => {
+    const { r, send } = reporting();
+    const sent: (boolean | undefined)[] = [];
+    r.cfgWrite(BUS1, 0x118, 4, 0x40);
+    r.link.down.observe((tlp) => sent.push(tlp.digest));
+    r.cfgRead(BUS1, 0);
+    send(memoryWrite(0, at(0x9000_0000), new Uint8Array(4)));
+    expect(sent).toEqual([true, true]);
   });
 });

@@ -1,0 +1,11 @@
+/** Numbers of up to 4 bytes in PCI order: byte 0 is the lowest address and the least significant. */
+
+export function littleEndian(bytes: Uint8Array): number {
+  let value = 0;
+  for (let i = bytes.length - 1; i >= 0; i--) value = value * 256 + bytes[i]!;
+  return value;
+}
+
+export function littleEndianBytes(value: number, lengthBytes: number): Uint8Array {
+  return Uint8Array.from({ length: lengthBytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
+}

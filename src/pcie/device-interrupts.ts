@@ -1,11 +1,12 @@
 /**
- * The interrupt side of a device: MSI as a write of 4 bytes, or INTx as messages while MSI is off.
+ * The interrupt side of a device: MSI-X or MSI as a write of 4 bytes, or INTx as messages while both are off.
  * Source: PCI Local Bus 3.0 6.8, PCI Express base specification 6.1.
  */
 import type { MsiRegister } from './capabilities.js';
 import { STATUS_FIELDS } from './config-header.js';
 import type { ConfigSpace } from './config-space.js';
-import { type InterruptPin, MessageCode, memoryWrite, message, type Tlp } from './tlp.js';
+import { MsiXVectors } from './msi-x.js';
+import { type Address, type InterruptPin, MessageCode, memoryWrite, message, type Tlp } from './tlp.js';
 
 export interface InterruptHost {
   readonly rid: number;
@@ -13,9 +14,12 @@ export interface InterruptHost {
   transmit(tlp: Tlp): void;
 }
 
-type InterruptRegister = MsiRegister | 'COMMAND' | 'STATUS' | 'INTERRUPT_PIN';
+type InterruptRegister = MsiRegister | 'COMMAND' | 'STATUS' | 'INTERRUPT_PIN' | 'MSIX_CONTROL';
 
 export class DeviceInterrupts {
+  /** The vectors of a device that has MSI-X; its model lets loads and stores of the BAR through to them. */
+  readonly msiX: MsiXVectors | undefined;
+
   /** The level the device wants on its pin, and what the bridge was told last. */
   private wanted = false;
   private told = false;
@@ -26,25 +30,36 @@ export class DeviceInterrupts {
     private readonly host: InterruptHost,
   ) {
     this.config = config;
+    if (!this.config.declares('MSIX_CONTROL')) return;
+    const vectors = new MsiXVectors(config, (address, data) => this.send(address, data));
+    this.msiX = vectors;
+    this.config.hook('MSIX_CONTROL', {
+      onWrite: () => {
+        this.update();
+        vectors.update();
+      },
+    });
   }
 
   get msiEnabled(): boolean {
     return this.config.declares('MSI_CONTROL') && this.config.has('MSI_CONTROL', 'ENABLE');
   }
 
-  /** An event worth an interrupt. With MSI: one write per call. Without: the pin goes up until `clear`. */
+  get msiXEnabled(): boolean {
+    return this.msiX?.enabled ?? false;
+  }
+
+  /**
+   * An event worth an interrupt. With MSI-X: a message, now or when its vector is unmasked. With MSI: one write per
+   * call. Without: the pin goes up until `clear`. Software must not turn on both; if it does, MSI-X it is (M).
+   */
   raise(vector: number): void {
-    if (!this.msiEnabled) {
+    if (this.msiXEnabled) this.msiX!.raise(vector);
+    else if (this.msiEnabled) this.raiseMsi(vector);
+    else {
       this.wanted = true;
       this.update();
-      return;
     }
-    if (!this.host.busMaster) return;
-    const allowed = 1 << this.config.field('MSI_CONTROL', 'ENABLED_COUNT');
-    const data = (this.config.get('MSI_DATA') & ~(allowed - 1)) | (vector & (allowed - 1));
-    const bytes = Uint8Array.of(data & 0xff, (data >>> 8) & 0xff, 0, 0);
-    const address = { hi: this.config.get('MSI_ADDRESS_UPPER'), lo: this.config.get('MSI_ADDRESS') };
-    this.host.transmit(memoryWrite(this.host.rid, address, bytes));
   }
 
   /** The causes are gone: the pin goes down. */
@@ -53,12 +68,13 @@ export class DeviceInterrupts {
     this.update();
   }
 
-  /** After a write to the command register or to MSI control: both decide whether the pin may be up. */
+  /** After a write to the command register or to a message control: all decide whether the pin may be up. */
   update(): void {
     const pin = this.config.get('INTERRUPT_PIN');
     if (this.wanted) this.config.or('STATUS', STATUS_FIELDS.INTERRUPT);
     else this.config.clear('STATUS', STATUS_FIELDS.INTERRUPT);
-    const level = this.wanted && pin !== 0 && !this.msiEnabled && !this.config.has('COMMAND', 'INTX_DISABLE');
+    const mayUsePin = pin !== 0 && !this.msiEnabled && !this.msiXEnabled && !this.config.has('COMMAND', 'INTX_DISABLE');
+    const level = this.wanted && mayUsePin;
     if (level === this.told) return;
     this.told = level;
     const index = (pin - 1) as InterruptPin;
@@ -70,5 +86,24 @@ export class DeviceInterrupts {
   reset(): void {
     this.wanted = false;
     this.told = false;
+    this.msiX?.reset();
+  }
+
+  /** The low bits of the data tell the vector, as many as software has granted. */
+  private raiseMsi(vector: number): void {
+    const granted = Math.min(
+      this.config.field('MSI_CONTROL', 'ENABLED_COUNT'),
+      this.config.field('MSI_CONTROL', 'CAPABLE'),
+    );
+    const vectorBits = (1 << granted) - 1;
+    const data = (this.config.get('MSI_DATA') & ~vectorBits) | (vector & vectorBits);
+    this.send({ hi: this.config.get('MSI_ADDRESS_UPPER'), lo: this.config.get('MSI_ADDRESS') }, data);
+  }
+
+  /** Messages are memory writes: without the bus master bit they are lost. */
+  private send(address: Address, data: number): void {
+    if (!this.host.busMaster) return;
+    const bytes = Uint8Array.of(data, data >>> 8, data >>> 16, data >>> 24);
+    this.host.transmit(memoryWrite(this.host.rid, address, bytes));
   }
 }

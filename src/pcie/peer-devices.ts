@@ -1,12 +1,12 @@
 /**
  * Configuration-space images of three devices as QEMU 7.2 presents them behind its PHB3: nvme, e1000e and edu.
  * Facts measured in the recorded firmware and Linux boots (registers read there); what those do not read is from
- * QEMU 7.2 hw/nvme/ctrl.c, hw/net/e1000e.c, hw/misc/edu.c. They answer configuration requests, and nothing else.
+ * QEMU 7.2 hw/nvme/ctrl.c, hw/net/e1000e.c, hw/misc/edu.c. By itself an image answers configuration requests, and nothing
+ * else; nvme.ts and edu.ts put devices behind theirs.
  * Left out: QEMU stores writes to bytes that no register owns (0x4c of the nvme and others); here they read 0.
  */
 import type { Simulator } from '../sim/simulator.js';
 import {
-  CapabilityId,
   type CapabilityPlace,
   type MsiRegister,
   msiCapability,
@@ -18,6 +18,7 @@ import {
 import { type BarSpec, type DeviceRegister, deviceHeader } from './config-header.js';
 import { amend, type ConfigLayout, type ConfigRegister } from './config-space.js';
 import { Endpoint, type EndpointLayout } from './endpoint.js';
+import { msiXCapability } from './msi-x.js';
 
 export interface PeerImage {
   readonly name: PeerName;
@@ -26,31 +27,11 @@ export interface PeerImage {
 }
 export type PeerName = 'nvme' | 'e1000e' | 'edu';
 
-type MsixRegister = 'MSIX_CAP' | 'MSIX_CONTROL' | 'MSIX_TABLE' | 'MSIX_PBA';
 /** Conventional configuration space ends here; the recorder answers ones beyond. */
 const CONVENTIONAL_BYTES = 0x100;
 /** QEMU lets devices keep I/O, memory, bus master, SERR and INTx disable, but not parity. */
 const COMMAND_WRITABLE = 0x0507;
 const QEMU_COMMAND = { COMMAND: { writable: COMMAND_WRITABLE } } as const;
-
-function msix(
-  place: CapabilityPlace,
-  spec: { vectors: number; table: number; pba: number },
-): ConfigLayout<MsixRegister> {
-  const { at, next } = place;
-  return {
-    MSIX_CAP: { at, size: 2, reset: (next << 8) | CapabilityId.MSIX, about: 'MSI-X capability' },
-    MSIX_CONTROL: {
-      at: at + 2,
-      size: 2,
-      reset: spec.vectors - 1,
-      writable: 0xc000,
-      about: 'enable, mask, vectors - 1',
-    },
-    MSIX_TABLE: { at: at + 4, size: 4, reset: spec.table, about: 'BAR and offset of the vectors' },
-    MSIX_PBA: { at: at + 8, size: 4, reset: spec.pba, about: 'BAR and offset of the pending bits' },
-  };
-}
 
 /** Gen1 x1 with L0s, device control fixed at 0, as QEMU's simple endpoints have it. */
 function simplePcie(place: CapabilityPlace): ConfigLayout<PciExpressRegister> {
@@ -73,6 +54,7 @@ function singleMsi(place: CapabilityPlace): ConfigLayout<MsiRegister> {
 }
 
 const NVME_BARS: readonly BarSpec[] = [{ index: 0, sizeBytes: 0x4000, kind: 'memory64' }];
+const NVME_MSIX = { table: { bar: 0, at: 0x2000 }, pending: { bar: 0, at: 0x3000 } } as const;
 
 function nvme(): PeerImage {
   const identity = {
@@ -96,7 +78,7 @@ function nvme(): PeerImage {
   });
   const layout = {
     ...amend<DeviceRegister>(deviceHeader(identity, NVME_BARS), QEMU_COMMAND),
-    ...msix({ at: 0x40, next: 0x80 }, { vectors: 65, table: 0x2000, pba: 0x3000 }),
+    ...msiXCapability({ at: 0x40, next: 0x80, vectors: 65, ...NVME_MSIX }),
     ...pm,
     ...pcie,
   };
@@ -109,6 +91,7 @@ const E1000E_BARS: readonly BarSpec[] = [
   { index: 2, sizeBytes: 0x20, kind: 'io' },
   { index: 3, sizeBytes: 0x4000, kind: 'memory32' },
 ];
+const E1000E_MSIX = { table: { bar: 3, at: 0 }, pending: { bar: 3, at: 0x2000 } } as const;
 const E1000E_ROM: Partial<ConfigRegister> = { writable: 0xfffc_0001, about: '256 KiB expansion ROM' };
 
 function e1000e(): PeerImage {
@@ -127,7 +110,7 @@ function e1000e(): PeerImage {
   });
   const layout = {
     ...amend<DeviceRegister>(deviceHeader(identity, E1000E_BARS), { ...QEMU_COMMAND, ROM_BAR: E1000E_ROM }),
-    ...msix({ at: 0xa0, next: 0 }, { vectors: 5, table: 0x0003, pba: 0x2003 }),
+    ...msiXCapability({ at: 0xa0, next: 0, vectors: 5, ...E1000E_MSIX }),
     ...pm,
     ...singleMsi({ at: 0xd0, next: 0xe0 }),
     ...version1(simplePcie({ at: 0xe0, next: 0xa0 })),

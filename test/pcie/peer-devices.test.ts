@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { Edu } from '../../src/pcie/edu.js';
+import { Nvme } from '../../src/pcie/nvme.js';
+import { peerCard } from '../../src/pcie/peer-cards.js';
 import { PEER_IMAGES, PeerDevice, type PeerName } from '../../src/pcie/peer-devices.js';
 import { BUS1, Rig } from './rig.js';
 
 function peer(name: PeerName): Rig {
   const r = new Rig();
-  new PeerDevice(r.sim, name, PEER_IMAGES[name]).plugInto(r.link);
+  peerCard(r.sim, name, name).plugInto(r.link);
   return r.powerOn();
 }
 
@@ -98,6 +101,13 @@ describe.each(['nvme', 'e1000e', 'edu'] as const)('the recorded %s', (name) => {
     expect(r.config(BUS1, 0x100)).toBe(0xffff_ffff);
     expect(r.config(BUS1, 0xffc, 2)).toBe(0xffff);
   });
+});
+
+it('there is a device behind two of the images', () => {
+  const { sim } = new Rig();
+  const [nvme, e1000e, edu] = (['nvme', 'e1000e', 'edu'] as const).map((name) => peerCard(sim, name, name));
+  expect([nvme, e1000e, edu].map((card) => card instanceof PeerDevice)).toEqual([true, true, true]);
+  expect([nvme instanceof Nvme, edu instanceof Edu]).toEqual([true, true]);
 });
 
 it('a device without PCI Express capability reads with the smallest requests', () => {

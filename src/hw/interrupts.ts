@@ -31,6 +31,8 @@ export class InterruptController {
   private readonly inService = new Set<number>();
   /** Levels that are asserted now, with their latest routing. */
   private readonly levels = new Map<number, PresentedInterrupt>();
+  /** Edges that came while the interrupt of that number was in service. */
+  private readonly edges = new Map<number, PresentedInterrupt>();
   private readonly traceSource: number;
 
   constructor(private readonly sim: Simulator) {
@@ -41,6 +43,12 @@ export class InterruptController {
   /** A message interrupt arrives. False: rejected, the source must keep it and present it again. */
   present(irq: number, server: number, priority: number): boolean {
     return this.accept({ irq, server, priority });
+  }
+
+  /** An edge: presented once. One that comes while its like is in service waits for the end of that (M). */
+  signal(irq: number, server: number, priority: number): void {
+    if (this.inService.has(irq)) this.edges.set(irq, { irq, server, priority });
+    else this.present(irq, server, priority);
   }
 
   /**
@@ -78,12 +86,13 @@ export class InterruptController {
     return entry;
   }
 
-  /** End of interrupt: a level that is still asserted is presented again. */
+  /** End of interrupt: a level that is still asserted, or an edge that came meanwhile, is presented. */
   eoi(irq: number): void {
     const wasInService = this.inService.delete(irq);
     this.sim.trace.emit(INTERRUPT_ENDED, this.traceSource, irq, wasInService ? 1 : 0);
-    const level = this.levels.get(irq);
-    if (wasInService && level !== undefined) this.accept(level);
+    const next = this.levels.get(irq) ?? this.edges.get(irq);
+    this.edges.delete(irq);
+    if (wasInService && next !== undefined) this.accept(next);
   }
 
   private accept(entry: PresentedInterrupt): boolean {

@@ -80,7 +80,7 @@ export class ErrorPipeline {
   constructor(parts: ErrorPipelineParts) {
     this.#parts = parts;
     const { registers } = parts;
-    this.traps = new ErrorTraps(registers, () => this.#routingChanged());
+    this.traps = new ErrorTraps(registers);
     this.lem = new LocalErrorMacro(
       lemCellsOf(registers, {
         fir: 'PHB_LEM_FIR_ACCUM',
@@ -153,13 +153,13 @@ export class ErrorPipeline {
     const { trap, bit } = raised;
     // What software has cleared since must not come back with the news.
     for (const name of SUMMARY_REGISTERS) this.#liveSummary(name, this.#parts.registers.get(name));
-    this.traps.latch(trap, bit, raised.log);
+    const rises = this.traps.latch(trap, bit, raised.log);
     // The freeze comes before the LEM: firmware that reads a LEM bit must find the PE frozen.
     if (this.traps.routes(trap, bit, 'FREEZE')) this.#freeze(raised);
     for (const name of SUMMARY[raised.summary]) this.#latchSummary(name);
     const lemBit = TRAP_BITS[trap][bit]?.lem;
     if (lemBit !== undefined && this.traps.routes(trap, bit, 'LEM')) this.lem.report(msbMask(lemBit));
-    this.#routingChanged();
+    if (rises && this.traps.routes(trap, bit, 'IRQ')) this.#interrupt(trap, bit);
     if (this.traps.routes(trap, bit, 'AIB_FENCE')) this.#parts.fence(bit);
   }
 
@@ -216,18 +216,16 @@ export class ErrorPipeline {
     return live;
   }
 
-  /** The two error interrupts are levels: up while an enabled bit is latched. ER if it freezes, else INF (M). */
-  #routingChanged(): void {
-    const { lsi } = this.#parts;
-    if (this.traps.interrupts('ER')) lsi.assert(LSI_ER);
-    else lsi.deassert(LSI_ER);
-    if (this.traps.interrupts('INF')) lsi.assert(LSI_INF);
-    else lsi.deassert(LSI_INF);
+  /**
+   * Once for each status bit that rises: firmware neither clears nor masks anything in its interrupt handler. Source:
+   * skiboot commit 9b6433c29. The line is ER if the bit freezes, else INF (M).
+   */
+  #interrupt(trap: TrapName, bit: number): void {
+    this.#parts.lsi.pulse(this.traps.routes(trap, bit, 'FREEZE') ? LSI_ER : LSI_INF);
   }
 
   reset(): void {
     this.#peltvBase = undefined;
-    this.#routingChanged();
   }
 }
 

@@ -25,33 +25,28 @@ const ROUTE_REGISTER: Readonly<Record<TrapRoute, TrapSuffix>> = {
 
 export class ErrorTraps {
   readonly #registers: RegisterFile<PhbRegisterName>;
-  readonly #onRoutingChange: () => void;
 
-  /** `onRoutingChange` runs after software changed what is latched or routed: interrupt levels follow it. */
-  constructor(registers: RegisterFile<PhbRegisterName>, onRoutingChange: () => void) {
+  constructor(registers: RegisterFile<PhbRegisterName>) {
     this.#registers = registers;
-    this.#onRoutingChange = onRoutingChange;
-    const follow = { onWrite: () => this.#onRoutingChange() };
-    for (const trap of TRAP_NAMES) {
-      registers.attach(trapRegisterName(trap, 'ERR_STATUS'), follow);
-      registers.attach(trapRegisterName(trap, 'ERR_IRQ_ENABLE'), follow);
-      registers.attach(trapRegisterName(trap, 'ERR_FREEZE_ENABLE'), follow);
-    }
     registers.attach('PHB_ETU_ERR_SUMMARY', { onRead: () => this.summary() });
   }
 
-  /** Latches a bit. The first error stays in ERR1 and the logs until software writes zero there; later ones only accumulate. */
-  latch(trap: TrapName, bit: number, log: TrapLog): void {
+  /**
+   * Latches a bit. The first error stays in ERR1 and the logs until software writes zero there; later ones only
+   * accumulate. True if the status bit went from 0 to 1.
+   */
+  latch(trap: TrapName, bit: number, log: TrapLog): boolean {
     const mask = msbMask(bit);
-    if ((this.#get(trap, 'ERR_STATUS_MASK') & mask) === 0n) {
-      this.#registers.or(trapRegisterName(trap, 'ERR_STATUS'), mask);
-    }
+    const latches = (this.#get(trap, 'ERR_STATUS_MASK') & mask) === 0n;
+    const rises = latches && (this.status(trap) & mask) === 0n;
+    if (latches) this.#registers.or(trapRegisterName(trap, 'ERR_STATUS'), mask);
     const first = trapRegisterName(trap, 'ERR1_STATUS');
     if (this.#registers.get(first) === 0n && (this.#get(trap, 'ERR1_STATUS_MASK') & mask) === 0n) {
       this.#registers.set(first, mask);
       this.#registers.set(trapRegisterName(trap, 'ERR_LOG_0'), log.log0);
       this.#registers.set(trapRegisterName(trap, 'ERR_LOG_1'), log.log1);
     }
+    return rises;
   }
 
   routes(trap: TrapName, bit: number, route: TrapRoute): boolean {
@@ -68,15 +63,6 @@ export class ErrorTraps {
 
   anyFirstError(): boolean {
     return TRAP_NAMES.some((trap) => this.#get(trap, 'ERR1_STATUS') !== 0n);
-  }
-
-  /** True while an interrupting bit is latched that also freezes (`ER`), or that only informs (`INF`). */
-  interrupts(kind: 'ER' | 'INF'): boolean {
-    return TRAP_NAMES.some((trap) => {
-      const enabled = this.status(trap) & this.#get(trap, 'ERR_IRQ_ENABLE');
-      const freezing = this.#get(trap, 'ERR_FREEZE_ENABLE');
-      return (kind === 'ER' ? enabled & freezing : enabled & ~freezing) !== 0n;
-    });
   }
 
   /** PHB_ETU_ERR_SUMMARY: not zero while any trap holds an error; one bit a trap, in trap order (M). */

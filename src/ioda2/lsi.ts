@@ -1,6 +1,7 @@
 /**
- * The eight level interrupts of a PHB3: INTA..INTD of the slot, and the chip's own INF (6) and ER (7).
- * Sources: qemu pnv_phb3_lxivt_write, pnv_phb3_remap_irqs; skiboot include/phb3.h, hw/phb3.c: phb3_lsi_set_xive.
+ * The eight LSIs of a PHB3: INTA..INTD of the slot are levels; the chip's own INF (6) and ER (7) interrupt once each time
+ * an error arrives. Sources: qemu pnv_phb3_lxivt_write, pnv_phb3_remap_irqs; skiboot include/phb3.h, hw/phb3.c:
+ * phb3_lsi_set_xive; skiboot commit 9b6433c29 (PHB3: rising edge of an error status bit; true levels only from PHB4 on).
  */
 import { TableStore } from '../hw/table.js';
 import { IODA_TABLES } from './tables.js';
@@ -14,9 +15,16 @@ const MASKED = 0xff;
 /** The low two bits of a server number choose a link; presentation sees the rest. */
 const SERVER_LINK_BITS = 2;
 
-/** Where a level goes: the PBCQ adds its base to the ISN, or knows that interrupts are not routed. */
-export interface LevelRoute {
-  present(isn: number, vector: { server: number; priority: number }, asserted: boolean): void;
+export interface LsiVector {
+  readonly server: number;
+  readonly priority: number;
+}
+
+/** Where an interrupt goes: the PBCQ adds its base to the ISN, or knows that interrupts are not routed. */
+export interface LsiRoute {
+  present(isn: number, vector: LsiVector, asserted: boolean): void;
+  /** An interrupt that is not held up. */
+  signal(isn: number, vector: LsiVector): void;
 }
 
 export class LsiUnit {
@@ -24,10 +32,12 @@ export class LsiUnit {
   readonly lxivt = new TableStore(IODA_TABLES.LXIVT, { onWrite: (index) => this.#refreshOne(index) });
   readonly #asserted = new Uint8Array(LSI_COUNT);
   readonly #presented = new Uint8Array(LSI_COUNT);
-  readonly #route: LevelRoute;
+  /** Edges that came while their vector was masked. */
+  readonly #edges = new Uint8Array(LSI_COUNT);
+  readonly #route: LsiRoute;
   #sourceId = 0;
 
-  constructor(route: LevelRoute) {
+  constructor(route: LsiRoute) {
     this.#route = route;
   }
 
@@ -52,6 +62,19 @@ export class LsiUnit {
     this.#refreshOne(index);
   }
 
+  /** An edge. Masked, it waits for a priority; more of them until then are one (M). */
+  pulse(index: number): void {
+    this.#edges[index] = 1;
+    this.#deliverEdge(index);
+  }
+
+  #deliverEdge(index: number): void {
+    const vector = this.#vector(index);
+    if (this.#edges[index] === 0 || vector.priority === MASKED) return;
+    this.#edges[index] = 0;
+    this.#route.signal(this.#isn(index), vector);
+  }
+
   /** Presents every level anew: after a vector or the routing changed. */
   refresh(): void {
     for (let index = 0; index < LSI_COUNT; index++) this.#refreshOne(index);
@@ -59,6 +82,7 @@ export class LsiUnit {
 
   /** A masked level is kept and shows as soon as its vector gets a priority. */
   #refreshOne(index: number): void {
+    this.#deliverEdge(index);
     const vector = this.#vector(index);
     const show = this.#asserted[index] === 1 && vector.priority !== MASKED;
     if (!show && this.#presented[index] === 0) return;
@@ -79,7 +103,7 @@ export class LsiUnit {
     return this.#sourceId * LSI_COUNT + index;
   }
 
-  #vector(index: number): { server: number; priority: number } {
+  #vector(index: number): LsiVector {
     return {
       server: Number(this.lxivt.field(index, 'SERVER')) >> SERVER_LINK_BITS,
       priority: Number(this.lxivt.field(index, 'PRIORITY')),
@@ -88,6 +112,7 @@ export class LsiUnit {
 
   reset(): void {
     this.#asserted.fill(0);
+    this.#edges.fill(0);
     this.withdraw();
     this.lxivt.resetAll();
     this.#sourceId = 0;

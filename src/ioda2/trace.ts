@@ -33,6 +33,7 @@ export const DROP_REASON = {
   refused: 3,
   unexpected: 4,
   'held-in-reset': 5,
+  hung: 6,
 } as const;
 export type DropReason = keyof typeof DROP_REASON;
 

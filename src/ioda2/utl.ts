@@ -1,14 +1,33 @@
 /**
- * Port events of the PCIe core: latched in the UTL, and where enabled raised towards the PHB trap.
- * Sources: skiboot hw/phb3.c: phb3_init_utl, phb3_prepare_link_change; skiboot commits 2bb9c4bb2, ae0339ee4.
+ * The PCIe core (UTL): port events latched and, where enabled, raised towards the PHB trap; errors of the core itself;
+ * the timer of outbound requests. Facts: ioda2-phb3 3.2.2, 7.6, 7.10.3, 10.3.
+ * Sources: skiboot hw/phb3.c: phb3_init_utl, phb3_prepare_link_change; skiboot commits 2bb9c4bb2, ae0339ee4, ff97b2af8.
  */
 import { msbMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
+import type { UncorrectableError } from '../pcie/aer-capability.js';
+import type { RootPortError } from '../pcie/root-port.js';
+import type { TimeNs } from '../sim/time.js';
 import type { PhbRegisterName } from './registers/phb.js';
+import { UTL_REGISTERS } from './registers/utl.js';
+import { PHB3_TIMING } from './timing.js';
 
 /** Bits of UTL_PCIE_PORT_STATUS whose meaning is known. */
 export const PORT_EVENT = { LINK_DOWN: 11, OUTBOUND_DISCARD: 12 } as const;
 export type PortEvent = (typeof PORT_EVENT)[keyof typeof PORT_EVENT];
+
+/** Errors of the root port that are the core's own. Which port event they are is unknown, so no port mask hides them (M). */
+const CORE_ERRORS: readonly RootPortError['error'][] = [
+  'MALFORMED_TLP',
+  'FLOW_CONTROL',
+  'RECEIVER_OVERFLOW',
+  'DATA_LINK_PROTOCOL',
+] satisfies UncorrectableError[];
+
+/** Code of the request timer that stands for its known figure. */
+const RTOS_CODE = 7;
+
+const UTL_NAMES = Object.keys(UTL_REGISTERS) as (keyof typeof UTL_REGISTERS)[];
 
 export class UtlCore {
   readonly #registers: RegisterFile<PhbRegisterName>;
@@ -33,5 +52,24 @@ export class UtlCore {
     this.#registers.or('UTL_PCIE_PORT_STATUS', mask);
     if (already) return;
     if ((this.#registers.get('UTL_PCIE_PORT_IRQ_EN') & mask) !== 0n) this.#raisePrimary();
+  }
+
+  /** The root port found an error. The mask of its AER keeps those of the core from interrupting (M). */
+  portError({ error, masked }: RootPortError): void {
+    if (!masked && CORE_ERRORS.includes(error)) this.#raisePrimary();
+  }
+
+  /**
+   * How long an outbound request may wait for its completion. Code 7 is 16 ms; each code above it doubles, each below
+   * halves, and 0, which firmware never leaves, counts as 7 (M).
+   */
+  get requestTimeoutNs(): TimeNs {
+    const code = Number(this.#registers.field('UTL_PCIE_PORT_CONTROL', 'RTOS_TIMEOUT'));
+    return PHB3_TIMING.outboundTimeout.ns * (code === 0 ? 1 : 2 ** (code - RTOS_CODE));
+  }
+
+  /** The registers of the core start anew with it (M). */
+  reset(): void {
+    for (const name of UTL_NAMES) this.#registers.reset(name);
   }
 }

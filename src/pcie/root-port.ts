@@ -1,10 +1,11 @@
 /**
  * A root port: type 1 configuration space over a link. Which registers it has, and where, comes in as data from the
- * chip. Facts: ioda2-phb3 6.1 steps 3 to 6, 6.2 step 8, 7.10.3, 7.10.5, 8.3.
+ * chip. Facts: ioda2-phb3 6.1 steps 3 to 6, 6.2 step 8, 6.3.6, 7.10.3, 7.10.5, 8.3; PCI Express base specification 6.2.
  */
 import type { Simulator } from '../sim/simulator.js';
 import {
   type AerRegister,
+  CORRECTABLE,
   type CorrectableError,
   ROOT_ERROR_STATUS_FIELDS,
   type RootAerRegister,
@@ -14,11 +15,21 @@ import {
 import { BridgeHeader } from './bridge-header.js';
 import { STATUS_FIELDS } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
-import { ErrorReporter } from './error-reporter.js';
+import { type AdvisoryError, ErrorReporter, LINK_ERROR_STATUS } from './error-reporter.js';
 import { InterruptWires } from './interrupt-wires.js';
 import type { Link } from './link.js';
 import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
-import { busOf, completion, type ErrorMessage, MessageCode, message, type Tlp, type TlpSink } from './tlp.js';
+import {
+  busOf,
+  completion,
+  type ErrorMessage,
+  errorMessage,
+  MessageCode,
+  message,
+  type Tlp,
+  type TlpSink,
+} from './tlp.js';
+import { receiverFault } from './tlp-checks.js';
 
 export type RootPortRegister = PortRegister | AerRegister | RootAerRegister;
 /** A layout may declare more than these (power management, vendor registers). */
@@ -28,11 +39,26 @@ export type RootPortLayout = ConfigLayout<RootPortRegister>;
 export type RootPortRoute = 'self' | 'type0' | 'type1' | 'none';
 export type SendResult = 'sent' | 'link-down' | 'memory-disabled';
 
-/** An error the root port detected itself; `message` if it would report it. */
+/** An error the root port detected itself; `message` if it reports it. */
 export interface RootPortError {
   readonly error: UncorrectableError | CorrectableError;
+  /** The mask of its AER hides the error. */
+  readonly masked: boolean;
   readonly message: ErrorMessage | undefined;
 }
+
+const ERROR_KINDS: Readonly<Record<number, ErrorMessage>> = {
+  [MessageCode.ERR_COR]: 'ERR_COR',
+  [MessageCode.ERR_NONFATAL]: 'ERR_NONFATAL',
+  [MessageCode.ERR_FATAL]: 'ERR_FATAL',
+};
+
+/** Where an error message gets through to the chip: system error of root control, or root error command. */
+const MESSAGE_ENABLES = {
+  ERR_COR: { control: 'SERR_CORRECTABLE', command: 'CORRECTABLE' },
+  ERR_NONFATAL: { control: 'SERR_NONFATAL', command: 'NONFATAL' },
+  ERR_FATAL: { control: 'SERR_FATAL', command: 'FATAL' },
+} as const satisfies Record<ErrorMessage, { control: string; command: string }>;
 
 export class RootPort implements TlpSink {
   readonly config: ConfigSpace<RootPortRegister>;
@@ -58,6 +84,10 @@ export class RootPort implements TlpSink {
     bindPortToLink(this.config, link);
     link.up.attach(this);
     link.onChange(() => this.linkChanged());
+    link.onError((error, at) => {
+      // A surprise down shows in the state of the link.
+      if (at === 'up' && error !== 'surprise-down') this.raiseCorrectable(LINK_ERROR_STATUS[error]);
+    });
     followRegisters(this.config, link);
   }
 
@@ -96,25 +126,44 @@ export class RootPort implements TlpSink {
   }
 
   receive(tlp: Tlp): void {
+    const fault = receiverFault(tlp, this.config, 'below');
+    if (fault !== undefined) {
+      this.rejectedPackets++;
+      this.raiseUncorrectable(fault, tlp);
+      return;
+    }
+    // Recorded here; what a poisoned packet does is its receiver's affair.
+    if (tlp.poisoned === true) this.raiseAdvisory('POISONED_TLP', tlp);
     if ((tlp.kind === 'MRd' || tlp.kind === 'MWr') && !this.header.forwardsUpward) {
       this.refuse(tlp);
       return;
     }
     this.noteCompletion(tlp);
-    if (tlp.kind === 'Msg') {
-      this.wires.follow(0, tlp.messageCode!);
-      this.collectErrorMessage(tlp);
+    if (tlp.kind !== 'Msg') {
+      this.inner?.receive(tlp);
+      return;
     }
-    this.inner?.receive(tlp);
+    this.wires.follow(0, tlp.messageCode!);
+    const error = ERROR_KINDS[tlp.messageCode!];
+    if (error === undefined) this.inner?.receive(tlp);
+    else this.errorFromBelow(error, tlp);
   }
 
-  /** The port itself found an uncorrectable error: AER and device status, then the listeners. */
+  /** The port itself found an uncorrectable error: AER and device status, a message of its own, then the listeners. */
   raiseUncorrectable(error: UncorrectableError, tlp?: Tlp): void {
-    this.notify({ error, message: this.reporter.uncorrectable(error, tlp) });
+    const masked = (this.config.get('UE_MASK') & UNCORRECTABLE[error]) !== 0;
+    this.notify({ error, masked, message: this.reporter.uncorrectable(error, tlp) });
+  }
+
+  /** As above, for an error somebody else deals with as well: a correctable one, unless its severity is fatal (6.2.3.2.4). */
+  raiseAdvisory(error: AdvisoryError, tlp?: Tlp): void {
+    const masked = (this.config.get('UE_MASK') & UNCORRECTABLE[error]) !== 0;
+    this.notify({ error, masked, message: this.reporter.advisory(error, tlp) });
   }
 
   raiseCorrectable(error: CorrectableError): void {
-    this.notify({ error, message: this.reporter.correctable(error) });
+    const masked = (this.config.get('CE_MASK') & CORRECTABLE[error]) !== 0;
+    this.notify({ error, masked, message: this.reporter.correctable(error) });
   }
 
   onError(listener: (event: RootPortError) => void): void {
@@ -128,14 +177,18 @@ export class RootPort implements TlpSink {
   }
 
   private notify(event: RootPortError): void {
-    if (event.message !== undefined) this.collect(event.message, this.rid);
+    if (event.message !== undefined) this.report(event.message, errorMessage(this.rid, event.message));
     for (const listener of this.errorListeners) listener(event);
   }
 
   private refuse(tlp: Tlp): void {
     this.rejectedPackets++;
-    if (tlp.kind === 'MRd') this.link.up.send(completion(tlp, this.rid, 'UR'));
-    this.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
+    if (tlp.kind === 'MWr') {
+      this.raiseUncorrectable('UNSUPPORTED_REQUEST', tlp);
+      return;
+    }
+    this.link.up.send(completion(tlp, this.rid, 'UR'));
+    this.raiseAdvisory('UNSUPPORTED_REQUEST', tlp);
   }
 
   /** Facts: ioda2-phb3 8.3, secondary status: received master abort is seen after a failed configuration request. */
@@ -145,13 +198,22 @@ export class RootPort implements TlpSink {
     if (tlp.status === 'CA') this.config.or('SECONDARY_STATUS', STATUS_FIELDS.RECEIVED_TARGET_ABORT);
   }
 
-  private collectErrorMessage(tlp: Tlp): void {
-    if (tlp.messageCode === MessageCode.ERR_COR) this.collect('ERR_COR', tlp.requesterId);
-    if (tlp.messageCode === MessageCode.ERR_NONFATAL) this.collect('ERR_NONFATAL', tlp.requesterId);
-    if (tlp.messageCode === MessageCode.ERR_FATAL) this.collect('ERR_FATAL', tlp.requesterId);
-    if (tlp.messageCode === MessageCode.ERR_NONFATAL || tlp.messageCode === MessageCode.ERR_FATAL) {
-      this.config.or('SECONDARY_STATUS', STATUS_FIELDS.SENT_SERR);
+  /** Bridge control forwards error messages from the secondary side, or keeps them from going further (7.5.1.3). */
+  private errorFromBelow(kind: ErrorMessage, tlp: Tlp): void {
+    if (kind !== 'ERR_COR') this.config.or('SECONDARY_STATUS', STATUS_FIELDS.SENT_SERR);
+    if (!this.config.has('BRIDGE_CONTROL', 'SERR')) {
+      this.rejectedPackets++;
+      return;
     }
+    if (kind !== 'ERR_COR' && this.config.has('COMMAND', 'SERR')) this.config.or('STATUS', STATUS_FIELDS.SENT_SERR);
+    this.report(kind, tlp);
+  }
+
+  /** A message from below or of the port itself: root error status, and the chip if root control or command let it. */
+  private report(kind: ErrorMessage, tlp: Tlp): void {
+    this.collect(kind, tlp.requesterId);
+    const { control, command } = MESSAGE_ENABLES[kind];
+    if (this.config.has('RTCTL', control) || this.config.has('ROOT_ERROR_COMMAND', command)) this.inner?.receive(tlp);
   }
 
   /** Root error status and source: the first message of each kind names its sender, a second sets "multiple". */

@@ -127,3 +127,29 @@ it('the end of an interrupt that is not in service does nothing but leave a reco
   expect(sim.trace.tail(1)[0]?.kind).toBe(INTERRUPT_ENDED);
   expect(sim.trace.tail(1)[0]?.values).toEqual([10, 0]);
 });
+
+describe('an edge', () => {
+  it('is presented once, and not again after its end', () => {
+    const { interrupts } = setUp();
+    interrupts.signal(10, 1, 5);
+    expect(interrupts.pending()).toEqual([10]);
+    interrupts.signal(10, 1, 5);
+    expect(interrupts.pending()).toEqual([10]);
+    interrupts.take();
+    interrupts.eoi(10);
+    expect(interrupts.pending()).toEqual([]);
+  });
+
+  it('that comes while its like is in service waits for the end, with the routing it came with', () => {
+    const { interrupts } = setUp();
+    interrupts.signal(10, 1, 5);
+    interrupts.take();
+    interrupts.signal(10, 1, 5);
+    interrupts.signal(10, 2, 3);
+    expect(interrupts.pending()).toEqual([]);
+    interrupts.eoi(10);
+    expect(interrupts.take()).toEqual({ irq: 10, server: 2, priority: 3 });
+    interrupts.eoi(10);
+    expect(interrupts.pending()).toEqual([]);
+  });
+});

@@ -3,7 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { msbMask, msbMasks } from '../../src/hw/bits.js';
 import { LEM_BITS, lemClassMask } from '../../src/ioda2/error-bits/lem.js';
 import { TRAP_BITS } from '../../src/ioda2/error-bits/traps.js';
-import { booted, ENABLES, hex, m32, ONES, PAGE_AT, PE, RID, type Rig, TRAPS, type TrapPrefix } from './rig.js';
+import {
+  booted,
+  ENABLES,
+  hex,
+  IRQ_BASE,
+  m32,
+  ONES,
+  PAGE_AT,
+  PE,
+  RID,
+  type Rig,
+  TRAPS,
+  type TrapPrefix,
+} from './rig.js';
 
 const LOAD = '0000001c00000000';
 
@@ -59,31 +72,68 @@ describe('an error trap', () => {
     rig.write('PHB_INA_ERR_FREEZE_ENABLE', 0n);
     failLoad(rig);
     expect([rig.frozenPes(), rig.pendingIsns()]).toEqual([[], [0x7fe]]);
+    rig.endInterrupts();
+    rig.clearErrors();
     rig.write('PHB_INA_ERR_IRQ_ENABLE', 0n);
+    failLoad(rig);
     expect(rig.pendingIsns()).toEqual([]);
     rig.write('PHB_INA_ERR_FREEZE_ENABLE', ENABLES.PHB_INA[1]);
     rig.write('PHB_INA_ERR_IRQ_ENABLE', ENABLES.PHB_INA[3]);
-    expect(rig.pendingIsns()).toEqual([0x7ff]);
+    expect(rig.pendingIsns()).toEqual([]);
     rig.clearErrors();
     rig.write('PHB_INA_ERR_LEM_ENABLE', 0n);
     failLoad(rig);
     expect(rig.errors()).toEqual({ INA_ERR_STATUS: hex(msbMask(0)), CPU_LOADSTORE_STATUS: LOAD });
   });
 
-  it('holds its interrupt up until the last enabled bit is cleared', () => {
+  it('interrupts when a status bit rises, once: not again after the end, nor for the same error while it stands', () => {
     const rig = booted();
     failLoad(rig);
+    expect(rig.endInterrupts()).toEqual([0x7ff]);
+    expect(rig.pendingIsns()).toEqual([]);
+    rig.thaw(PE);
+    failLoad(rig);
+    expect(rig.pendingIsns()).toEqual([]);
     rig.thaw(PE);
     failLoad(rig, 'UR');
-    rig.load(m32(PE) - 2 ** 40);
+    expect(rig.endInterrupts()).toEqual([0x7ff]);
+    rig.write('PHB_INA_ERR_STATUS', msbMask(0));
+    rig.thaw(PE);
+    failLoad(rig);
+    expect(rig.endInterrupts()).toEqual([0x7ff]);
+  });
+
+  it('interrupts by two lines: ER for what freezes, INF for the rest', () => {
+    const rig = booted();
+    failLoad(rig);
     rig.setIoda('M64BT', 0, 0n);
     rig.load(0x3b00_0000_0000);
-    expect(rig.pendingIsns().sort()).toEqual([0x7fe, 0x7ff]);
-    rig.write('PHB_INA_ERR_STATUS', msbMask(0));
-    expect(rig.pendingIsns()).toContain(0x7ff);
-    rig.write('PHB_INA_ERR_STATUS', msbMask(1));
-    expect(rig.pendingIsns()).toEqual([0x7fe]);
-    rig.write('PHB_OUT_ERR_STATUS', ONES);
+    expect(rig.endInterrupts()).toEqual([0x7ff, 0x7fe]);
+  });
+
+  it('does not lose an interrupt to one in service, nor to a vector that is masked', () => {
+    const rig = booted();
+    failLoad(rig);
+    expect(rig.interrupts.take()!.irq - IRQ_BASE).toBe(0x7ff);
+    rig.thaw(PE);
+    failLoad(rig, 'UR');
+    expect(rig.pendingIsns()).toEqual([]);
+    rig.interrupts.eoi(IRQ_BASE + 0x7ff);
+    expect(rig.endInterrupts()).toEqual([0x7ff]);
+    rig.clearErrors();
+    rig.setLxivt(7, { server: 0x40, priority: 0xff });
+    rig.thaw(PE);
+    failLoad(rig);
+    expect(rig.pendingIsns()).toEqual([]);
+    rig.setLxivt(7, { server: 0x40, priority: 7 });
+    expect(rig.pendingIsns()).toEqual([0x7ff]);
+  });
+
+  it('whose interrupt could not get out, for the queue does not route it, is gone', () => {
+    const rig = booted();
+    rig.setNest('BAR_ENABLE', 0xe000_0000_0000_0000n);
+    failLoad(rig);
+    rig.setNest('BAR_ENABLE', 0xf800_0000_0000_0000n);
     expect(rig.pendingIsns()).toEqual([]);
   });
 });

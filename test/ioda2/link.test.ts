@@ -106,6 +106,38 @@ describe('a lost link', () => {
   });
 });
 
+describe('the request timer of the core', () => {
+  /** How long a load waits that nobody answers, in ms. */
+  function waitMs(code: bigint): [waited: number, rig: Rig] {
+    const rig = booted();
+    rig.write('UTL_PCIE_PORT_CONTROL', 0x8588_0000_0000_0000n | (code << 36n));
+    rig.card.answers.push('nothing');
+    const before = rig.now;
+    expect(rig.load(m32(PE))).toBe(0xffff_ffffn);
+    return [Math.floor((rig.now - before) / ms(1)), rig];
+  }
+
+  it.each([
+    [7n, 16],
+    [6n, 8],
+    [1n, 0],
+    [0n, 16],
+    [8n, 32],
+  ] as const)('with code %i ends a load after %i ms like an abort', (code, expected) => {
+    const [waited, rig] = waitMs(code);
+    expect(waited).toBe(expected);
+    expect(rig.pest(PE)[0]).toBe('8480002b00000000');
+    expect(rig.fenced).toBe(false);
+  });
+
+  it('set longer than the completion table waits, lets that run out: the bridge fences', () => {
+    const [waited, rig] = waitMs(9n);
+    expect(waited).toBe(32);
+    expect(rig.errors()).toMatchObject({ INA_ERR_STATUS: hex(msbMask(34)), LEM_FIR_ACCUM: hex(msbMask(44)) });
+    expect([rig.fenced, rig.asbIoda('PEEV', 0)]).toEqual([true, 0n]);
+  });
+});
+
 describe('LINK_MANAGEMENT', () => {
   it('changes the width: pending is up for a while, then the link has the new width', () => {
     const rig = booted();

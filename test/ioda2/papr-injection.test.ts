@@ -76,7 +76,7 @@ describe('an outbound injection', () => {
   it('fires for ever when it is sticky, or when the machine is built so', () => {
     for (const rig of [
       arm(OUTBOUND | READ | STICKY, mmioAt(m32(PE)), LOW_48),
-      arm(OUTBOUND | READ, mmioAt(m32(PE)), LOW_48, { injectionPersistence: 'persistent' }),
+      arm(OUTBOUND | READ, mmioAt(m32(PE)), LOW_48, { phbProfile: { injectionPersistence: 'persistent' } }),
     ]) {
       for (let round = 0; round < 3; round++) {
         expect(rig.load(m32(PE))).toBe(0xffff_ffffn);

@@ -160,17 +160,6 @@ describe('a frozen PE', () => {
     expect(rig.errors()).toEqual({});
   });
 
-  it('thawed for MMIO only works for loads while its DMA stays blocked and PEEV stays up', () => {
-    const rig = booted();
-    failLoad(rig);
-    rig.setIoda('PESTA', PE, 0n);
-    expect(rig.load(m32(PE, 0x10))).toBe(0x1011_1213n);
-    expect(rig.dmaRead(0x1000n, 4).map((tlp) => tlp.status)).toEqual(['CA']);
-    expect(rig.frozenPes()).toEqual([PE]);
-    rig.setIoda('PESTB', PE, 0n);
-    expect(rig.frozenPes()).toEqual([]);
-  });
-
   it('changes nothing for PEs outside its row of the PELT-V', () => {
     const rig = booted();
     const rows = fc.uniqueArray(fc.nat(255), { maxLength: 6 });

@@ -59,6 +59,9 @@ export class Rig implements TlpSink {
     this.port.config.set('SECONDARY_BUS', 1);
     this.port.config.set('SUBORDINATE_BUS', 0x0f);
     this.port.config.set('COMMAND', 0x0006);
+    this.port.config.set('BRIDGE_CONTROL', 0x0002);
+    this.port.config.set('RTCTL', 0x0007);
+    this.port.config.set('DEVCTL', 0x0020);
   }
 
   receive(tlp: Tlp): void {

@@ -7,6 +7,7 @@ import { BUS1, Rig, rootLayout } from './rig.js';
 /** Offsets a test reads as software does. */
 const AT = {
   command: 0x04,
+  status: 0x06,
   secondaryStatus: 0x1e,
   bridgeControl: 0x3e,
   deviceControl: 0x50,
@@ -14,6 +15,7 @@ const AT = {
   linkControl: 0x58,
   linkStatus: 0x5a,
   slotStatus: 0x62,
+  rootControl: 0x64,
   deviceControl2: 0x70,
   linkControl2: 0x78,
   ueStatus: 0x104,
@@ -23,6 +25,7 @@ const AT = {
   ceMask: 0x114,
   aerControl: 0x118,
   headerLog: 0x11c,
+  rootCommand: 0x12c,
   rootStatus: 0x130,
   source: 0x134,
 } as const;
@@ -148,7 +151,7 @@ describe('a root port', () => {
       poisoned: true,
     });
     const log = [0, 1, 2, 3].map((i) => r.port.config.read(AT.headerLog + 4 * i, 4));
-    expect(log).toEqual([0x6000_4008, 0x0100_000f, 5, 0x40]);
+    expect(log).toEqual([0x6000_4008, 0x0100_003f, 5, 0x40]);
   });
 
   it('logs the target of a configuration request and the code of a message', () => {
@@ -209,6 +212,91 @@ describe('error reporting of a root port', () => {
     send(errorMessage(0x118, 'ERR_FATAL'));
     expect(status()).toBe(0x54);
     expect(r.messages).toEqual([0x30, 0x30, 0x31, 0x33, 0x33]);
+  });
+
+  it('forwards error messages only with SERR in bridge control, and to the chip only what root control or command let', () => {
+    const { r, nic } = rig();
+    r.powerOn();
+    const send = (kind: 'ERR_COR' | 'ERR_NONFATAL' | 'ERR_FATAL') => {
+      nic.transmit(errorMessage(BUS1, kind));
+      r.run(10_000);
+    };
+    r.port.config.write(AT.bridgeControl, 2, 0);
+    send('ERR_FATAL');
+    expect([r.messages, r.port.config.read(AT.rootStatus, 4), r.port.rejectedPackets]).toEqual([[], 0, 1]);
+    expect(r.port.config.read(AT.secondaryStatus, 2)).toBe(0x4000);
+    r.port.config.write(AT.bridgeControl, 2, 2);
+    r.port.config.write(AT.rootControl, 2, 0);
+    send('ERR_FATAL');
+    expect([r.messages, r.port.config.read(AT.rootStatus, 4)]).toEqual([[], 0x54]);
+    r.port.config.write(AT.rootCommand, 4, 1);
+    send('ERR_COR');
+    send('ERR_NONFATAL');
+    r.port.config.write(AT.rootControl, 2, 2);
+    send('ERR_NONFATAL');
+    expect(r.messages).toEqual([MessageCode.ERR_COR, MessageCode.ERR_NONFATAL]);
+  });
+
+  it('marks a signalled system error in its own status while SERR is on in its command', () => {
+    const { r, nic } = rig();
+    r.powerOn();
+    nic.transmit(errorMessage(BUS1, 'ERR_NONFATAL'));
+    r.run(10_000);
+    expect(r.port.config.read(AT.status, 2) & 0x4000).toBe(0);
+    r.port.config.write(AT.command, 2, 0x0106);
+    nic.transmit(errorMessage(BUS1, 'ERR_COR'));
+    r.run(10_000);
+    expect(r.port.config.read(AT.status, 2) & 0x4000).toBe(0);
+    nic.transmit(errorMessage(BUS1, 'ERR_NONFATAL'));
+    r.run(10_000);
+    expect(r.port.config.read(AT.status, 2) & 0x4000).toBe(0x4000);
+  });
+
+  it('sends its own errors inside as messages of its own number', () => {
+    const { r } = rig();
+    const seen: Tlp[] = [];
+    r.port.attach({ receive: (tlp) => void seen.push(tlp) });
+    r.port.config.write(AT.deviceControl, 2, 0x0027);
+    r.port.raiseUncorrectable('MALFORMED_TLP');
+    r.port.raiseAdvisory('POISONED_TLP');
+    r.port.config.write(AT.ceMask, 4, 0);
+    r.port.raiseAdvisory('COMPLETION_TIMEOUT');
+    expect(seen.map(({ messageCode, requesterId }) => [messageCode, requesterId])).toEqual([
+      [MessageCode.ERR_FATAL, 0],
+      [MessageCode.ERR_COR, 0],
+    ]);
+  });
+
+  it('drops what is malformed or has a bad end-to-end CRC, and lets poison pass to whoever it is for', () => {
+    const { r, nic } = rig();
+    r.powerOn();
+    const write = (bytes: number, rest: Partial<Tlp>) => {
+      nic.transmit({ ...memoryWrite(BUS1, { hi: 0, lo: 0x100 }, new Uint8Array(bytes)), ...rest });
+      r.run(10_000);
+    };
+    write(512, {});
+    write(4, { header: { formatAndType: 0x7f } });
+    expect([r.writes.length, r.port.rejectedPackets, r.port.config.read(AT.ueStatus, 4)]).toEqual([0, 2, 0x4_0000]);
+    write(4, { digest: true, digestDamaged: true });
+    expect(r.writes).toHaveLength(1);
+    r.port.config.write(AT.aerControl, 4, 0x100);
+    write(4, { digest: true, digestDamaged: true });
+    expect(r.writes).toHaveLength(1);
+    expect(r.port.config.read(AT.ueStatus, 4)).toBe(0xc_0000);
+    write(4, { poisoned: true });
+    expect(r.writes).toHaveLength(2);
+  });
+
+  it('records what its own end of the link finds, not what the far end does', () => {
+    const { r } = rig();
+    r.powerOn();
+    const status = () => r.port.config.read(AT.ceStatus, 4);
+    r.link.report('bad-tlp', 'down');
+    r.link.report('surprise-down', 'up');
+    expect([status(), r.port.config.read(AT.ueStatus, 4)]).toEqual([0, 0]);
+    r.link.report('bad-tlp', 'up');
+    r.link.report('replay-num-rollover', 'up');
+    expect(status()).toBe(0x140);
   });
 
   it('sets surprise down when the link falls, unless it is masked', () => {

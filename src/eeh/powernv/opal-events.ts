@@ -27,8 +27,6 @@ export class OpalEvents {
   /** Requested at boot; the first EEH device lets it in. */
   private pciError: 'masked' | 'unmasked' = 'masked';
   private lastEvents = 0n;
-  /** Interrupts taken whose end waits for the error to be looked at. */
-  private readonly held: number[] = [];
   private readonly wake: Signal;
 
   constructor(
@@ -47,7 +45,6 @@ export class OpalEvents {
       this.ctx.log.warn(`Unbalanced enable for IRQ ${PCI_ERROR_IRQ}`);
     }
     this.pciError = 'unmasked';
-    for (const irq of this.held.splice(0)) this.ctx.port.interrupts.eoi(irq);
     if (this.hasWork) this.wake.emit();
   }
 
@@ -67,9 +64,7 @@ export class OpalEvents {
       }
       const { events } = yield* this.ctx.opal.handleInterrupt(taken.irq);
       this.lastEvents = events;
-      // The error lines are levels and stand until the error is cleared: ended now, they would interrupt for ever (M).
-      if (this.hasWork || this.masked) this.held.push(taken.irq);
-      else interrupts.eoi(taken.irq);
+      interrupts.eoi(taken.irq);
       if (this.hasWork) this.wake.emit();
     }
   }

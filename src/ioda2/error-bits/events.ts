@@ -124,6 +124,10 @@ export const ERROR_EVENTS = {
   'msi-size': msi(2, { known: 'inferred' }),
   'msi-alignment': msi(3, { known: 'inferred' }),
   'poisoned-write': inbound(24, { causes: ['PARITY'], types: ['dma-write'], known: 'assumed' }),
+  /** Poisoned data that a load or configuration read waited for: found inbound, as any failing completion. */
+  'poisoned-completion': { ...completion(24, 'PARITY', 'assumed') },
+  /** A request of no kind the bridge takes: answered with UR, or dropped. */
+  'request-unsupported': inbound(18, { types: ['other'], known: 'inferred' }),
   'rte-invalid': inbound(40, { types: ['dma-write', 'dma-read', 'msi', 'other'], known: 'inferred' }),
   'table-bar-disabled': inbound(32, { types: ['dma-write', 'dma-read', 'msi', 'other'], known: 'assumed' }),
   'pest-bar-disabled': { ...inbound(51, { types: OTHER, known: 'inferred' }), trap: 'INB' },

@@ -44,6 +44,8 @@ const CATALOGUE: readonly Row[] = [
   ['msi-size', 'INA 2', 42, 'fence', 'dma', 0x8100002a00000000n],
   ['msi-alignment', 'INA 3', 42, 'fence', 'dma', 0x8100002a00000000n],
   ['poisoned-write', 'INA 24', 41, 'single', 'dma', 0x8004002900000000n],
+  ['poisoned-completion', 'INA 24', 41, 'single', 'load-store', 0x8404002900000000n],
+  ['request-unsupported', 'INA 18', 56, 'none', 'dma', 0x8700003800000000n],
   ['rte-invalid', 'INA 40', 53, 'none', 'dma', 0x8000003500000000n],
   ['table-bar-disabled', 'INA 32', 42, 'fence', 'dma', 0x8000002a00000000n],
   ['pest-bar-disabled', 'INB 51', 49, 'fence', 'dma', 0x8700003100000000n],

@@ -38,11 +38,12 @@ describe('the PHB3 register block', () => {
     expect(vague.length).toBeGreaterThan(40);
   });
 
-  it('resets to zero but for version, system configuration and the masked error macro', () => {
+  it('resets to zero but for version, system configuration, a released PERST line and the masked error macro', () => {
     const reset = PHB_REGISTERS.registers.filter((register) => register.reset !== 0n);
     expect(reset.map((register) => [register.name, register.reset])).toEqual([
       ['PHB_PCIE_SYSTEM_CONFIG', 0x441100fc30000000n],
       ['PHB_VERSION', 0x000000a300000005n],
+      ['PHB_RESET', 0x2000000000000000n],
       ['PHB_LEM_ERROR_MASK', ALL_ONES],
     ]);
   });

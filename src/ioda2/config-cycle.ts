@@ -54,12 +54,15 @@ const READ_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = 
   CA: 'config-read-ca',
   timeout: 'config-read-timeout',
   'link-down': 'config-read-timeout',
+  poisoned: 'poisoned-completion',
+  'table-timeout': 'completion-table-timeout',
 };
 const WRITE_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
   UR: 'config-write-ur',
   CA: 'config-write-ca',
   timeout: 'config-write-timeout',
   'link-down': 'config-write-timeout',
+  'table-timeout': 'completion-table-timeout',
 };
 
 export class ConfigCycles {
@@ -148,6 +151,13 @@ export class ConfigCycles {
     };
   }
 
+  /** True if the next cycle is for the root port itself. */
+  get targetsRootPort(): boolean {
+    const { registers } = this.#parts;
+    const enabled = registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 1n;
+    return enabled && registers.field('PHB_CONFIG_ADDRESS', 'BDFN') === 0n;
+  }
+
   /** Where the cycle goes, or `undefined` if it goes nowhere and the reason has been recorded. */
   #admit(access: ConfigDataAccess, target: Target): RootPortRoute | undefined {
     const { registers, rootPort, linkControl, errors } = this.#parts;
@@ -159,7 +169,8 @@ export class ConfigCycles {
     if (registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 0n) return refuse('config-not-enabled');
     const onRootBus = busOf(target.id) === 0;
     if (onRootBus && (target.id & 0xff) !== 0) return refuse('config-target');
-    if (linkControl.inCoreReset) return onRootBus ? undefined : refuse('config-target');
+    // The root port's own registers are then out of reach before the cycle begins.
+    if (linkControl.inCoreReset) return refuse('config-target');
     if (!onRootBus && !linkControl.linkActive) return refuse('config-link-down');
     return onRootBus ? 'self' : rootPort.routeConfig(target.id);
   }

@@ -162,6 +162,17 @@ export class DmaTranslation {
     return space === MSI64_SPACE && this.msi64 === 'on' ? AddressSpace.MSI64 : AddressSpace.INVALID;
   }
 
+  /** True where a write is no DMA but a message interrupt. */
+  isMessageAddress(addressHi: number, addressLo: number): boolean {
+    const space = this.addressSpace(addressHi, addressLo);
+    return space === AddressSpace.MSI32 || space === AddressSpace.MSI64;
+  }
+
+  /** PESTB bit 0. */
+  isStopped(pe: number): boolean {
+    return this.peStopped[pe] !== 0;
+  }
+
   /** One access that stays inside one page. Halves are unsigned. */
   translate(rid: number, addressHi: number, addressLo: number, direction: DmaDirection): DmaStatus {
     this.tveIndex = NOT_KNOWN;

@@ -1,12 +1,12 @@
 /**
- * Packets from below: DMA to memory, MSI writes, messages, completions.
+ * Packets from below: DMA to memory, MSI writes, messages, completions, and what is none of these.
  * Sources: qemu pnv_phb3_translate_iommu; linux pci_iov_resource_on_powernv.rst; lopar R1-9. Facts: ioda2-phb3 6.3, 6.4.2.
  */
 import { fromHalves } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
-import { completion, isCompletion, MessageCode, splitCompletions, type Tlp, type TlpSink } from '../pcie/tlp.js';
+import { completion, isCompletion, isPosted, splitCompletions, type Tlp, type TlpSink } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
@@ -14,10 +14,12 @@ import { DmaDirection, DmaStatus, type DmaTranslation } from './dma-translation.
 import type { ErrorEventName } from './error-bits/events.js';
 import type { TransactionType } from './error-bits/pest.js';
 import type { ErrorPipeline, ErrorReport } from './error-pipeline.js';
-import type { LsiUnit } from './lsi.js';
-import type { MsiUnit } from './msi.js';
+import { type InboundMessages, RID_EVENTS } from './inbound-messages.js';
+import type { InboundOrder } from './inbound-order.js';
+import { type MsiUnit, messageFault, messageSource } from './msi.js';
 import type { OutboundRequests } from './outbound-requests.js';
 import type { InjectionEffect, PaprInjection } from './papr-injection.js';
+import type { Phb3Profile } from './profile.js';
 import { RidFailure, type RidToPe } from './rid-to-pe.js';
 import { PHB3_TIMING } from './timing.js';
 import { DROP_REASON, type DropReason, INBOUND_DROPPED } from './trace.js';
@@ -33,8 +35,10 @@ export interface InboundParts {
   readonly requests: OutboundRequests;
   readonly errors: ErrorPipeline;
   readonly injection: PaprInjection;
-  readonly lsi: LsiUnit;
+  readonly messages: InboundMessages;
   readonly msi: MsiUnit;
+  readonly order: InboundOrder;
+  readonly profile: Phb3Profile;
   /** Why nothing inbound passes now, if so. */
   readonly closed: () => 'fenced' | 'held-in-reset' | undefined;
 }
@@ -52,24 +56,16 @@ const STATUS_EVENTS: Readonly<Partial<Record<DmaStatus, ErrorEventName>>> = {
   [DmaStatus.MEMORY_ERROR]: 'fetch-ue',
 };
 
-/** The same for packets that only need a PE. */
-const RID_EVENTS: Readonly<Record<RidFailure, ErrorEventName>> = {
-  [RidFailure.NO_PE]: 'rte-invalid',
-  [RidFailure.INVALID_RTE]: 'rte-invalid',
-  [RidFailure.BAR_DISABLED]: 'table-bar-disabled',
-  [RidFailure.MEMORY_ERROR]: 'fetch-ue',
-};
-
-const MESSAGE_EVENTS: Readonly<Record<number, ErrorEventName>> = {
-  [MessageCode.ERR_FATAL]: 'err-fatal',
-  [MessageCode.ERR_NONFATAL]: 'err-nonfatal',
-  [MessageCode.ERR_COR]: 'err-corr',
-};
-
 /** A request whose translation succeeded, waiting for its data to move. */
 interface Moving {
   readonly tlp: Tlp;
   readonly realAddress: number;
+}
+
+/** A message interrupt whose requester may interrupt, on its way to its vector. */
+interface Interrupting {
+  readonly tlp: Tlp;
+  readonly pe: number;
 }
 
 const COMPLETER_ID = 0;
@@ -80,26 +76,24 @@ export class InboundPath implements TlpSink {
   readonly #parts: InboundParts;
   readonly #moving = new SlotStore<Moving>();
   readonly #move: HandlerId;
-  readonly #messageWaits = new SlotStore<Tlp>();
+  readonly #interrupting = new SlotStore<Interrupting>();
   readonly #msiArrives: HandlerId;
   readonly #stalled: Tlp[] = [];
   #quiesced = false;
-  /** Posted writes reach memory in order; reads and MSIs stay behind the writes before them. */
-  #lastEffectNs: TimeNs = 0;
+  /** A message interrupt without a PE hung the way in: see the profile. */
+  #hung = false;
 
   constructor(parts: InboundParts) {
     this.#parts = parts;
     this.#move = parts.sim.handler(`${parts.name} DMA`, (slot) => this.#moveData(this.#moving.take(slot)));
-    this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) =>
-      this.#msiReceived(this.#messageWaits.take(slot)),
-    );
+    this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) => this.#interrupt(this.#interrupting.take(slot)));
     parts.rootPort.attach(this);
   }
 
   receive(tlp: Tlp): void {
     // The fence gave up every load: what is answered after it was asked through the ASB, which it does not touch.
     if (isCompletion(tlp)) {
-      if (!this.#parts.requests.complete(tlp)) this.#dropped(tlp, 'unexpected');
+      if (!this.#parts.requests.complete(tlp)) this.#unexpectedCompletion(tlp);
       return;
     }
     if (this.#isClosed(tlp)) return;
@@ -108,11 +102,22 @@ export class InboundPath implements TlpSink {
     else this.#unsupported(tlp);
   }
 
+  /** The core knows its tags: it records the stray answer, and the completion table behind it never sees one. */
+  #unexpectedCompletion(tlp: Tlp): void {
+    this.#dropped(tlp, 'unexpected');
+    // What a fence or reset gave up is still expected by the core.
+    if (this.#parts.closed() === undefined) this.#parts.rootPort.raiseAdvisory('UNEXPECTED_COMPLETION', tlp);
+  }
+
   /** A fenced AIB takes and answers nothing: the device runs into its own completion timeout (M). */
   #isClosed(tlp: Tlp): boolean {
-    const closed = this.#parts.closed();
+    const closed = this.#closed;
     if (closed !== undefined) this.#dropped(tlp, closed);
     return closed !== undefined;
+  }
+
+  get #closed(): 'fenced' | 'held-in-reset' | 'hung' | undefined {
+    return this.#parts.closed() ?? (this.#hung ? 'hung' : undefined);
   }
 
   // ---- PHB_QUIESCE_DMA_G ------------------------------------------------------------------------------------------
@@ -124,14 +129,15 @@ export class InboundPath implements TlpSink {
     for (const tlp of this.#stalled.splice(0)) this.#request(tlp);
   }
 
-  /** No data of a DMA are on their way. */
+  /** No data of a DMA and no message interrupt are on their way. */
   get isIdle(): boolean {
-    return this.#moving.size === 0;
+    return this.#moving.size === 0 && this.#interrupting.size === 0;
   }
 
   reset(): void {
     this.#stalled.length = 0;
     this.#quiesced = false;
+    this.#hung = false;
   }
 
   #requestInTurn(tlp: Tlp): void {
@@ -146,6 +152,10 @@ export class InboundPath implements TlpSink {
       this.#poisoned(tlp);
       return;
     }
+    if (write && translation.isMessageAddress(tlp.addressHi, tlp.addressLo)) {
+      this.#messageInterrupt(tlp);
+      return;
+    }
     const fetchesBefore = translation.tableFetches;
     const status = translation.translate(
       tlp.requesterId,
@@ -157,15 +167,6 @@ export class InboundPath implements TlpSink {
     const lookUpNs = ((translation.tableFetches - fetchesBefore) | 0) * PHB3_TIMING.tableFetch.ns;
     if (pe >= 0 && errors.takeInjected(['INA', 'INB'], { pe, summary: 'dma' })) {
       this.#refuse(tlp, 'refused');
-      return;
-    }
-    if (status === DmaStatus.MSI32 || status === DmaStatus.MSI64) {
-      this.#parts.sim.scheduleAt(
-        this.#effectAt(lookUpNs + PHB3_TIMING.tableFetch.ns),
-        Priority.CHIP,
-        this.#msiArrives,
-        this.#messageWaits.put(tlp),
-      );
       return;
     }
     if (status === DmaStatus.PE_STOPPED) {
@@ -185,28 +186,19 @@ export class InboundPath implements TlpSink {
 
   /** Translation decides when the request arrives; its data move later, even if the PE freezes meanwhile (lopar R1-9). */
   #schedule(tlp: Tlp, realAddress: number, lookUpNs: TimeNs): void {
-    const { sim, memory } = this.#parts;
+    const { sim, memory, order } = this.#parts;
     if (!memory.contains(realAddress, tlp.lengthBytes)) {
       this.#fail(tlp, { event: 'fetch-ue', pe: this.#parts.translation.pe });
       return;
     }
-    const moveNs = tlp.kind === 'MWr' ? PHB3_TIMING.memoryWrite.ns : PHB3_TIMING.memoryRead.ns;
-    sim.scheduleAt(
-      this.#effectAt(lookUpNs + moveNs),
-      Priority.CHIP,
-      this.#move,
-      this.#moving.put({ tlp, realAddress }),
-    );
-  }
-
-  #effectAt(workNs: TimeNs): TimeNs {
-    const { sim } = this.#parts;
-    this.#lastEffectNs = Math.max(this.#lastEffectNs, sim.now + PHB3_TIMING.inboundPipeline.ns + workNs);
-    return this.#lastEffectNs;
+    const { memoryWrite, memoryRead } = PHB3_TIMING;
+    const atNs = tlp.kind === 'MWr' ? order.posted(lookUpNs + memoryWrite.ns) : order.read(lookUpNs + memoryRead.ns);
+    sim.scheduleAt(atNs, Priority.CHIP, this.#move, this.#moving.put({ tlp, realAddress }));
   }
 
   #moveData({ tlp, realAddress }: Moving): void {
-    const { memory, rootPort } = this.#parts;
+    const { memory, rootPort, order } = this.#parts;
+    if (tlp.kind === 'MRd') order.readEnded();
     if (this.#isClosed(tlp)) return;
     if (tlp.kind === 'MWr') {
       memory.writeBlock(realAddress, tlp.data ?? new Uint8Array(tlp.lengthBytes));
@@ -229,12 +221,15 @@ export class InboundPath implements TlpSink {
     this.#refuse(tlp, what.pe === undefined ? 'no-pe' : 'refused');
   }
 
-  /** Writes are dropped; reads are answered with Completer Abort (M; source of the choice: skiboot p7ioc Init_96). */
+  /** Writes are dropped; reads are answered with the status that the profile says. Facts: ioda2-phb3 6.3.5. */
   #refuse(tlp: Tlp, reason: DropReason): void {
     this.#dropped(tlp, reason);
-    // The error may have fenced the AIB, which then answers nothing.
-    if (tlp.kind === 'MRd' && this.#parts.closed() === undefined)
-      this.#parts.rootPort.send(completion(tlp, COMPLETER_ID, 'CA'));
+    this.#answer(tlp, this.#parts.profile.dmaReadRefusal);
+  }
+
+  /** The error that led here may have fenced the AIB, which then answers nothing. */
+  #answer(tlp: Tlp, status: 'CA' | 'UR'): void {
+    if (!isPosted(tlp) && this.#closed === undefined) this.#parts.rootPort.send(completion(tlp, COMPLETER_ID, status));
   }
 
   #poisoned(tlp: Tlp): void {
@@ -248,46 +243,67 @@ export class InboundPath implements TlpSink {
     this.#dropped(tlp, 'refused');
   }
 
-  /** Nothing else may come from below; requests that want an answer get UR. INA 18 has no consumer of its own here. */
+  /** I/O, configuration and atomic requests have no place here; those that want an answer get UR (7.6, INA 18). */
   #unsupported(tlp: Tlp): void {
+    const address = fromHalves(tlp.addressHi, tlp.addressLo);
+    this.#parts.errors.raise({ event: 'request-unsupported', requesterId: tlp.requesterId, address });
     this.#dropped(tlp, 'refused');
-    this.#parts.rootPort.send(completion(tlp, COMPLETER_ID, 'UR'));
+    this.#answer(tlp, 'UR');
   }
 
   #message(tlp: Tlp): void {
-    const code = tlp.messageCode ?? 0;
-    if (code >= MessageCode.ASSERT_INTA && code <= MessageCode.ASSERT_INTD) {
-      this.#parts.lsi.assert(code - MessageCode.ASSERT_INTA);
-    } else if (code >= MessageCode.DEASSERT_INTA && code <= MessageCode.DEASSERT_INTD) {
-      this.#parts.lsi.deassert(code - MessageCode.DEASSERT_INTA);
-    } else {
-      this.#errorMessage(tlp, MESSAGE_EVENTS[code]);
-    }
+    const outcome = this.#parts.messages.receive(tlp);
+    if (outcome === 'ignored') this.#dropped(tlp, 'refused');
+    if (outcome === 'unsupported') this.#unsupported(tlp);
   }
 
-  #errorMessage(tlp: Tlp, event: ErrorEventName | undefined): void {
-    if (!event) {
-      this.#dropped(tlp, 'refused');
-      return;
-    }
-    const pe = this.#parts.ridToPe.lookup(tlp.requesterId);
-    if (pe >= 0) this.#parts.errors.raise({ event, pe, requesterId: tlp.requesterId });
-    else this.#parts.errors.raise({ event: RID_EVENTS[pe as RidFailure], type: 'other', requesterId: tlp.requesterId });
-  }
+  // ---- message interrupts, Facts: ioda2-phb3 6.4.2 ----------------------------------------------------------------
 
-  #msiReceived(tlp: Tlp): void {
-    const { msi, errors, ridToPe } = this.#parts;
-    if (this.#isClosed(tlp)) return;
+  /** Steps 1 to 3: form, requester, stopped PE. The vector is looked at when the message has come through the pipeline. */
+  #messageInterrupt(tlp: Tlp): void {
+    const { errors, ridToPe, translation } = this.#parts;
+    const fault = messageFault(tlp);
+    const fetchesBefore = translation.tableFetches;
     const pe = ridToPe.lookup(tlp.requesterId);
-    if (pe < 0) {
-      errors.raise({ event: RID_EVENTS[pe as RidFailure], type: 'msi', requesterId: tlp.requesterId });
-      return;
+    if (pe >= 0 && errors.takeInjected(['INA', 'INB'], { pe, summary: 'dma' })) {
+      this.#dropped(tlp, 'refused');
+    } else if (fault !== undefined) {
+      this.#refuseInterrupt(tlp, fault, pe);
+    } else if (pe < 0) {
+      this.#interruptWithoutPe(tlp, pe as RidFailure);
+    } else if (translation.isStopped(pe)) {
+      this.#dropped(tlp, 'pe-stopped');
+    } else {
+      this.#takeInterrupt(tlp, pe, (translation.tableFetches - fetchesBefore) | 0);
     }
-    const refused = msi.receive(tlp, pe);
-    if (!refused) return;
-    errors.raise({
-      event: refused,
-      pe,
+  }
+
+  #takeInterrupt(tlp: Tlp, pe: number, fetchesSoFar: number): void {
+    const { sim, msi, order } = this.#parts;
+    const fetches = fetchesSoFar + (msi.vectors.holds(messageSource(tlp)) ? 0 : 1);
+    const atNs = order.posted(fetches * PHB3_TIMING.tableFetch.ns);
+    sim.scheduleAt(atNs, Priority.CHIP, this.#msiArrives, this.#interrupting.put({ tlp, pe }));
+  }
+
+  /** Erratum HW278969: an all-ones RTE leaves the chip in a bad state. Whether the model shows that, the profile says. */
+  #interruptWithoutPe(tlp: Tlp, failure: RidFailure): void {
+    const { errors, profile } = this.#parts;
+    errors.raise({ event: RID_EVENTS[failure], type: 'msi', requesterId: tlp.requesterId });
+    this.#dropped(tlp, 'no-pe');
+    if (failure === RidFailure.NO_PE && profile.messageWithoutPe === 'hangs') this.#hung = true;
+  }
+
+  /** Steps 4 to 7. */
+  #interrupt({ tlp, pe }: Interrupting): void {
+    if (this.#isClosed(tlp)) return;
+    const refused = this.#parts.msi.receive(messageSource(tlp), pe);
+    if (refused !== undefined) this.#refuseInterrupt(tlp, refused, pe);
+  }
+
+  #refuseInterrupt(tlp: Tlp, event: ErrorEventName, pe: number): void {
+    this.#parts.errors.raise({
+      ...(pe >= 0 ? { event, pe } : { event }),
+      type: 'msi',
       requesterId: tlp.requesterId,
       address: fromHalves(tlp.addressHi, tlp.addressLo),
       msiData: ((tlp.data?.[1] ?? 0) << 8) | (tlp.data?.[0] ?? 0),

@@ -7,9 +7,21 @@ import type { Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { PHB3_TIMING } from './timing.js';
+import type { UtlCore } from './utl.js';
 
-/** How a request ended. `link-down`: it never left, and the timer ran out. */
-export type OutboundOutcome = 'SC' | 'UR' | 'CA' | 'timeout' | 'link-down' | 'crs-visible';
+/**
+ * How a request ended. `link-down`: it never left, and the timer ran out. `table-timeout`: the core's timer is set so
+ * long that the ETU gave up first. `poisoned`: answered with data that are known to be wrong.
+ */
+export type OutboundOutcome =
+  | 'SC'
+  | 'poisoned'
+  | 'UR'
+  | 'CA'
+  | 'timeout'
+  | 'table-timeout'
+  | 'link-down'
+  | 'crs-visible';
 
 export interface OutboundRequest {
   readonly operation: 'load' | 'config-read' | 'config-write';
@@ -31,7 +43,7 @@ export interface OutboundOwner {
 interface Pending {
   readonly request: OutboundRequest;
   readonly timer: EventId;
-  readonly whenTimedOut: 'timeout' | 'link-down';
+  readonly whenTimedOut: 'timeout' | 'table-timeout' | 'link-down';
   /** Tells this use of the tag from a later one. */
   readonly serial: number;
 }
@@ -42,6 +54,7 @@ const VENDOR_ID_REGISTER = 0;
 export class OutboundRequests {
   readonly #sim: Simulator;
   readonly #rootPort: RootPort;
+  readonly #utl: UtlCore;
   readonly #owner: OutboundOwner;
   readonly #pending: (Pending | undefined)[] = new Array<Pending | undefined>(TAGS).fill(undefined);
   readonly #waiting: OutboundRequest[] = [];
@@ -50,9 +63,10 @@ export class OutboundRequests {
   #nextTag = 0;
   #nextSerial = 0;
 
-  constructor(parts: { sim: Simulator; name: string; rootPort: RootPort }, owner: OutboundOwner) {
+  constructor(parts: { sim: Simulator; name: string; rootPort: RootPort; utl: UtlCore }, owner: OutboundOwner) {
     this.#sim = parts.sim;
     this.#rootPort = parts.rootPort;
+    this.#utl = parts.utl;
     this.#owner = owner;
     this.#timeout = parts.sim.handler(`${parts.name} request timeout`, (tag) => this.#timedOut(tag));
     this.#retry = parts.sim.handler(`${parts.name} CRS retry`, (tag, serial) => this.#resend(tag, serial));
@@ -74,9 +88,11 @@ export class OutboundRequests {
       this.#owner.ended(request, 'UR', undefined);
       return;
     }
-    const timer = this.#sim.schedule(PHB3_TIMING.outboundTimeout.ns, Priority.CHIP, this.#timeout, tag);
+    const coreNs = this.#utl.requestTimeoutNs;
+    const tableNs = PHB3_TIMING.completionTable.ns;
+    const timer = this.#sim.schedule(Math.min(coreNs, tableNs), Priority.CHIP, this.#timeout, tag);
     // Nothing tells the requester that the link dropped the packet: the timer ends it all the same.
-    const whenTimedOut = sent === 'sent' ? 'timeout' : 'link-down';
+    const whenTimedOut = coreNs > tableNs ? 'table-timeout' : sent === 'sent' ? 'timeout' : 'link-down';
     this.#pending[tag] = { request, timer, whenTimedOut, serial: this.#nextSerial++ };
   }
 
@@ -101,6 +117,8 @@ export class OutboundRequests {
         else this.#answeredWithRetry(tlp.tag, pending);
         break;
       case 'SC':
+        this.#end(tlp.tag, tlp.poisoned ? 'poisoned' : 'SC', tlp.data);
+        break;
       case 'UR':
       case 'CA':
         this.#end(tlp.tag, tlp.status, tlp.data);
@@ -129,7 +147,9 @@ export class OutboundRequests {
 
   #timedOut(tag: number): void {
     const pending = this.#pending[tag];
-    if (pending) this.#end(tag, pending.whenTimedOut, undefined);
+    if (!pending) return;
+    if (pending.whenTimedOut === 'timeout') this.#rootPort.raiseAdvisory('COMPLETION_TIMEOUT', pending.request.tlp);
+    this.#end(tag, pending.whenTimedOut, undefined);
   }
 
   #end(tag: number, outcome: OutboundOutcome, data: Uint8Array | undefined): void {

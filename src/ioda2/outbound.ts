@@ -37,6 +37,8 @@ const LOAD_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = 
   UR: 'mmio-load-ur',
   timeout: 'mmio-load-timeout',
   'link-down': 'mmio-load-timeout',
+  poisoned: 'poisoned-completion',
+  'table-timeout': 'completion-table-timeout',
 };
 
 export class OutboundPath {

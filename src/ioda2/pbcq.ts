@@ -24,6 +24,8 @@ export interface PbcqClient {
   routingChanged(): void;
   /** Source id of the LSIs as the PHB has it. */
   lsiSourceId(): number;
+  /** Transactions under way: loads and configuration cycles, or requests from below. */
+  outstanding(side: 'outbound' | 'inbound'): boolean;
 }
 
 type RangeName = keyof typeof PBCQ_SCOM_RANGES;
@@ -38,12 +40,18 @@ const ASB_DATA = PBCQ_SPCI_REGISTERS.get('ASB_DATA').offset;
 const BAR_SHIFT = 14n;
 const BUS_ADDRESS_SPACE = 2 ** 50;
 const LSI_COUNT = 8;
+/** Message sources a PHB can have, LSIs included. */
+const MOST_SOURCES = 2048;
+const INTERRUPT_NUMBERS = 0x7ffff;
+/** One bit of CQ_STATUS for each direction (M). */
+const CQ_OUTBOUND = msbMask(0);
+const CQ_INBOUND = msbMask(1);
 /** Cause shown in the trace when no trap bit fenced. */
 const BY_SOFTWARE = 64;
 
 const enableAt = (field: string) => PBCQ_NEST_REGISTERS.field('BAR_ENABLE', field).at;
 
-/** An MMIO window: the addresses with `(address & mask) === base`. */
+/** An MMIO window: the addresses with `(address & mask) === base`. A base with bits outside the mask matches none. */
 interface Window {
   readonly base: bigint;
   readonly mask: bigint;
@@ -101,6 +109,12 @@ export class Pbcq {
     this.nest.attach('NFIR', errors);
     this.nest.attach('NFIR_OR', errors);
     this.nest.attach('NFIR_AND', { onWrite: () => this.#nestErrorsCleared() });
+    this.nest.attach('CQ_STATUS', { onRead: () => this.#cqStatus() });
+  }
+
+  #cqStatus(): bigint {
+    const waits = (side: 'outbound' | 'inbound'): boolean => this.#client.outstanding(side);
+    return (waits('outbound') ? CQ_OUTBOUND : 0n) | (waits('inbound') ? CQ_INBOUND : 0n);
   }
 
   // ---- the processor bus ------------------------------------------------------------------------------------------
@@ -142,7 +156,7 @@ export class Pbcq {
   #inWindow(address: number): boolean {
     if (address >= BUS_ADDRESS_SPACE) return false;
     const bits = BigInt(address);
-    return this.#windows.some(({ base, mask }) => (bits & mask) === (base & mask));
+    return this.#windows.some(({ base, mask }) => (bits & mask) === base);
   }
 
   // ---- SCOM -------------------------------------------------------------------------------------------------------
@@ -229,8 +243,11 @@ export class Pbcq {
     else this.#forceFence();
   }
 
+  /** Fencing bits: those software forces a fence with (M), and unmasked ones whose two action bits say "freeze the unit". */
   #forceFence(): void {
-    if ((this.nest.get('NFIR') & FORCE_FENCE) !== 0n && !this.heldInReset) this.fence(BY_SOFTWARE);
+    const { unmasked, action0, action1 } = this.#nestFir;
+    const fencing = (this.nest.get('NFIR') & FORCE_FENCE) | (unmasked & action0 & action1);
+    if (fencing !== 0n && !this.heldInReset) this.fence(BY_SOFTWARE);
   }
 
   /** A cleared bit leaves WOF too (M): firmware never writes the nest WOF and would find an old fence there for ever. */
@@ -252,24 +269,32 @@ export class Pbcq {
 
   // ---- interrupts -------------------------------------------------------------------------------------------------
 
-  /** Global number of an ISN, or `undefined` while the queue does not route it. Source: qemu pnv_phb3_remap_irqs. */
+  /**
+   * Global number of a message interrupt, or `undefined` while the queue does not route it. The range must be aligned to
+   * its size, and its last eight numbers are the LSIs'. Source: qemu pnv_phb3_remap_irqs.
+   */
   globalInterrupt(isn: number): number | undefined {
-    const { nest } = this;
-    const enables = nest.get('BAR_ENABLE');
-    if (getField(enables, enableAt('IRSN_RX')) === 0n || getField(enables, enableAt('IRSN_TX')) === 0n)
-      return undefined;
-    const compare = Number(nest.field('IRSN_COMPARE', 'BASE'));
-    const mask = Number(nest.field('IRSN_MASK', 'MASK'));
-    const count = (~mask + 1) & 0x7ffff;
-    if ((compare & ~mask & 0x7ffff) !== 0 || isn >= count) return undefined;
-    return compare + isn;
+    const { base, count } = this.#interruptRange();
+    return isn < Math.min(count - LSI_COUNT, MOST_SOURCES) ? base + isn : undefined;
   }
 
-  /** As above, for an LSI: both ends must agree on the source id. */
+  /** As above, for an LSI: both ends must agree on the source id, and all eight must be in the range. */
   globalLsi(isn: number): number | undefined {
     const id = Number(this.nest.field('LSI_SOURCE_ID', 'LSI_SOURCE_ID'));
     if (id !== this.#client.lsiSourceId() || Math.floor(isn / LSI_COUNT) !== id) return undefined;
-    return this.globalInterrupt(isn);
+    const { base, count } = this.#interruptRange();
+    return (id + 1) * LSI_COUNT <= count ? base + isn : undefined;
+  }
+
+  /** Both IRSN enables are needed (M): no source tells what one of them alone does. */
+  #interruptRange(): { base: number; count: number } {
+    const { nest } = this;
+    const enables = nest.get('BAR_ENABLE');
+    const routes = getField(enables, enableAt('IRSN_RX')) === 1n && getField(enables, enableAt('IRSN_TX')) === 1n;
+    const base = Number(nest.field('IRSN_COMPARE', 'BASE'));
+    const mask = Number(nest.field('IRSN_MASK', 'MASK'));
+    const aligned = (base & ~mask & INTERRUPT_NUMBERS) === 0;
+    return { base, count: routes && aligned ? (~mask + 1) & INTERRUPT_NUMBERS : 0 };
   }
 }
 

@@ -14,21 +14,26 @@ import { ConfigCycles } from './config-cycle.js';
 import { DmaTranslation } from './dma-translation.js';
 import { ErrorPipeline } from './error-pipeline.js';
 import { InboundPath } from './inbound.js';
+import { InboundMessages } from './inbound-messages.js';
+import { InboundOrder } from './inbound-order.js';
 import { IodaAccess, type IodaTable } from './ioda-access.js';
 import { LinkControl } from './link-control.js';
-import { LsiUnit } from './lsi.js';
+import { LsiUnit, type LsiVector } from './lsi.js';
+import { MmioAnswers } from './mmio-answers.js';
 import { MsiUnit } from './msi.js';
 import { OutboundPath } from './outbound.js';
 import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from './outbound-requests.js';
 import { OutboundWindows } from './outbound-windows.js';
-import { type InjectionPersistence, PaprInjection } from './papr-injection.js';
+import { PaprInjection } from './papr-injection.js';
 import { Pbcq } from './pbcq.js';
 import { PeState } from './pe-state.js';
+import { type Phb3Profile, phb3Profile } from './profile.js';
 import { wireRegisters } from './register-hooks.js';
 import { RegisterPage } from './register-page.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { RidToPe } from './rid-to-pe.js';
 import { rootComplexLayout } from './root-complex.js';
+import { SystemConfig } from './system-config.js';
 import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName } from './tables.js';
 import { ETU_RESET, PE_FREEZE } from './trace.js';
 import { PORT_EVENT, UtlCore } from './utl.js';
@@ -40,7 +45,8 @@ export interface Phb3Options {
   /** Number of the PHB on its chip. */
   readonly index: number;
   readonly maxWidth?: 8 | 16;
-  readonly injectionPersistence?: InjectionPersistence;
+  /** Other than the recommended choices. */
+  readonly profile?: Partial<Phb3Profile>;
 }
 
 export class Phb3 implements BusTarget, ScomTarget {
@@ -59,8 +65,11 @@ export class Phb3 implements BusTarget, ScomTarget {
   readonly #translation: DmaTranslation;
   readonly #lsi: LsiUnit;
   readonly #msi: MsiUnit;
+  readonly #order: InboundOrder;
+  readonly #answers: MmioAnswers;
   readonly #errors: ErrorPipeline;
   readonly #linkControl: LinkControl;
+  readonly #systemConfig: SystemConfig;
   readonly #requests: OutboundRequests;
   readonly #config: ConfigCycles;
   readonly #inbound: InboundPath;
@@ -82,12 +91,26 @@ export class Phb3 implements BusTarget, ScomTarget {
     const { trace } = sim;
     const { name, registers } = this;
 
+    // Before the root port: a lost link freezes all PEs with one cause before the port's own message charges one.
+    const utl = new UtlCore(registers, () => this.#errors.raise({ event: 'utl-error' }));
+    this.#linkControl = new LinkControl(
+      { sim, name, registers, link },
+      {
+        linkDown: () => utl.latch(PORT_EVENT.LINK_DOWN),
+        coreReset: () => {
+          utl.reset();
+          this.rootPort.reset('fundamental');
+        },
+      },
+    );
     this.rootPort = new RootPort(
       sim,
       `${name} root port`,
       link,
       rootComplexLayout({ maxSpeed: 3, maxWidth: options.maxWidth ?? 16 }),
     );
+    this.rootPort.onError((error) => utl.portError(error));
+    this.#systemConfig = new SystemConfig({ registers, link, rootPort: this.rootPort });
     this.peState = new PeState(memory);
     this.peState.onChange((pe, half, frozen) =>
       trace.emit(PE_FREEZE, source, pe, half === 'mmio' ? 0 : 1, frozen ? 1 : 0),
@@ -97,7 +120,12 @@ export class Phb3 implements BusTarget, ScomTarget {
     this.#tvt = new TableStore(IODA_TABLES.TVT, {
       onWrite: (entry, hi, lo) => this.#translation.setTve(entry, hi, lo),
     });
-    this.#lsi = new LsiUnit({ present: (isn, vector, asserted) => this.#presentLsi(isn, vector, asserted) });
+    this.#lsi = new LsiUnit({
+      present: (isn, vector, asserted) => this.#presentLsi(isn, vector, asserted),
+      signal: (isn, vector) => this.#signalLsi(isn, vector),
+    });
+    this.#order = new InboundOrder(sim);
+    this.#answers = new MmioAnswers({ bus, name, order: this.#order });
     this.#msi = new MsiUnit({ sim, name, memory }, (isn, server, priority) => this.#presentMsi(isn, server, priority));
 
     this.pbcq = new Pbcq({ bus, index, trace, source }, this.#pbcqClient());
@@ -105,14 +133,10 @@ export class Phb3 implements BusTarget, ScomTarget {
       ...{ registers, memory, trace, source, peState: this.peState, lsi: this.#lsi },
       fence: (cause) => this.pbcq.fence(cause),
     });
-    const utl = new UtlCore(registers, () => this.#errors.raise({ event: 'utl-error' }));
-    this.#linkControl = new LinkControl(
-      { sim, name, registers, link },
-      { linkDown: () => utl.latch(PORT_EVENT.LINK_DOWN), coreReset: () => this.rootPort.reset('fundamental') },
-    );
-    const injection = new PaprInjection(registers, options.injectionPersistence ?? 'one-shot');
+    const profile = phb3Profile(options.profile);
+    const injection = new PaprInjection(registers, profile.injectionPersistence);
     this.#requests = new OutboundRequests(
-      { sim, name, rootPort: this.rootPort },
+      { sim, name, rootPort: this.rootPort, utl },
       { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
     );
     const common = { rootPort: this.rootPort, requests: this.#requests, errors: this.#errors, injection };
@@ -122,13 +146,14 @@ export class Phb3 implements BusTarget, ScomTarget {
       ...{ peState: this.peState, linkControl: this.#linkControl },
     });
     this.#inbound = new InboundPath({
-      ...{ ...common, sim, name, source, memory, lsi: this.#lsi, msi: this.#msi },
+      ...{ ...common, sim, name, source, memory, msi: this.#msi, order: this.#order, profile },
       ...{ translation: this.#translation, ridToPe: this.#ridToPe },
+      messages: new InboundMessages({ lsi: this.#lsi, errors: this.#errors, ridToPe: this.#ridToPe }),
       closed: () => (this.pbcq.heldInReset ? 'held-in-reset' : this.pbcq.isFenced ? 'fenced' : undefined),
     });
     this.#page = new RegisterPage({
       ...{ registers, config: this.#config, errors: this.#errors, trace, source },
-      complete: (ticket, value) => bus.complete(ticket, value),
+      answers: this.#answers,
       fenced: () => this.pbcq.isFenced,
       heldInReset: () => this.pbcq.heldInReset,
       inCoreReset: () => this.#linkControl.inCoreReset,
@@ -137,7 +162,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     wireRegisters({
       ...{ registers, ioda: this.#ioda, lsi: this.#lsi, msi: this.#msi, windows: this.#windows, errors: this.#errors },
       ...{ ridToPe: this.#ridToPe, translation: this.#translation, peState: this.peState },
-      ...{ inbound: this.#inbound, requests: this.#requests },
+      ...{ inbound: this.#inbound, requests: this.#requests, order: this.#order },
     });
     bus.attach(this);
   }
@@ -187,6 +212,7 @@ export class Phb3 implements BusTarget, ScomTarget {
         this.#lsi.refresh();
       },
       lsiSourceId: () => this.#lsi.sourceId,
+      outstanding: (side) => !(side === 'outbound' ? this.#requests.isIdle : this.#inbound.isIdle),
     };
   }
 
@@ -207,7 +233,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     const owner = request.operation === 'load' ? this.#outbound : this.#config;
     const value = owner.ended(request, outcome, data);
     if (request.ticket === undefined) return;
-    if (request.operation === 'load') this.#options.bus.complete(request.ticket, value);
+    if (request.operation === 'load') this.#answers.complete(request.ticket, value);
     else this.#page.configEnded(request.ticket, value);
   }
 
@@ -247,7 +273,7 @@ export class Phb3 implements BusTarget, ScomTarget {
 
   // ---- interrupts -------------------------------------------------------------------------------------------------
 
-  #presentLsi(isn: number, vector: { server: number; priority: number }, asserted: boolean): void {
+  #presentLsi(isn: number, vector: LsiVector, asserted: boolean): void {
     const { interrupts } = this.#options;
     if (!asserted) {
       const irq = this.#presentedLsis.get(isn);
@@ -259,6 +285,12 @@ export class Phb3 implements BusTarget, ScomTarget {
     if (irq === undefined) return;
     this.#presentedLsis.set(isn, irq);
     interrupts.setLevel(irq, vector.server, vector.priority, true);
+  }
+
+  /** Where interrupts do not get out an edge is gone (M). */
+  #signalLsi(isn: number, vector: LsiVector): void {
+    const irq = this.#isolated ? undefined : this.pbcq.globalLsi(isn);
+    if (irq !== undefined) this.#options.interrupts.signal(irq, vector.server, vector.priority);
   }
 
   #presentMsi(isn: number, server: number, priority: number): boolean {
@@ -306,5 +338,6 @@ export class Phb3 implements BusTarget, ScomTarget {
     this.#lsi.reset();
     this.#errors.reset();
     this.#linkControl.reset();
+    this.#systemConfig.apply();
   }
 }

@@ -7,6 +7,7 @@ import type { RegisterFile } from '../hw/register-file.js';
 import type { DmaTranslation } from './dma-translation.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { InboundPath } from './inbound.js';
+import type { InboundOrder } from './inbound-order.js';
 import type { IodaAccess } from './ioda-access.js';
 import type { LsiUnit } from './lsi.js';
 import type { MsiUnit } from './msi.js';
@@ -27,6 +28,7 @@ export interface WiredBlocks {
   readonly peState: PeState;
   readonly errors: ErrorPipeline;
   readonly inbound: InboundPath;
+  readonly order: InboundOrder;
   readonly requests: OutboundRequests;
 }
 
@@ -42,6 +44,7 @@ export function wireRegisters(blocks: WiredBlocks): void {
   wireIodaAccess(blocks);
   wireInterrupts(blocks);
   wireConfiguration(blocks);
+  wireReadSync(blocks);
   wireQuiesce(blocks);
 }
 
@@ -54,7 +57,7 @@ function wireTableBars({ registers, ridToPe, errors, peState, msi }: WiredBlocks
   registers.attach('PHB_PELTV_BAR', { onWrite: () => errors.setPeltvBase(base('PHB_PELTV_BAR')) });
   registers.attach('PHB_PEST_BAR', { onWrite: () => peState.setPestBase(base('PHB_PEST_BAR')) });
   registers.attach('PHB_IVT_BAR', {
-    onWrite: () => msi.setTable(base('PHB_IVT_BAR'), Number(registers.field('PHB_IVT_BAR', 'LENGTH'))),
+    onWrite: () => msi.vectors.setTable(base('PHB_IVT_BAR'), Number(registers.field('PHB_IVT_BAR', 'LENGTH'))),
   });
 }
 
@@ -75,7 +78,7 @@ function wireWindows({ registers, windows }: WiredBlocks): void {
   });
 }
 
-function wireInvalidations({ registers, ridToPe, translation }: WiredBlocks): void {
+function wireInvalidations({ registers, ridToPe, translation, msi }: WiredBlocks): void {
   registers.attach('PHB_RTC_INVALIDATE', {
     onWrite: (value) => {
       if (getField(value, fieldAt('PHB_RTC_INVALIDATE', 'ALL')) === 1n) ridToPe.invalidateAll();
@@ -92,6 +95,13 @@ function wireInvalidations({ registers, ridToPe, translation }: WiredBlocks): vo
       if (asks('ONE_PAGE')) translation.invalidateTcePage(pe, hiOf(page), loOf(page));
     },
   });
+  registers.attach('PHB_IVC_INVALIDATE', {
+    onWrite: (value) => {
+      if (getField(value, fieldAt('PHB_IVC_INVALIDATE', 'ALL')) === 1n) msi.vectors.invalidateAll();
+      else msi.vectors.invalidate(Number(getField(value, fieldAt('PHB_IVC_INVALIDATE', 'ISN'))));
+    },
+  });
+  registers.attach('PHB_IVC_UPDATE', { onWrite: (value) => msi.vectors.update(value) });
 }
 
 function wireIodaAccess({ registers, ioda }: WiredBlocks): void {
@@ -134,19 +144,31 @@ function wireConfiguration({ registers, windows, translation, msi, errors }: Wir
   });
   registers.attach('PHB_CONTROL', {
     onWrite: () => {
-      msi.setStride(registers.field('PHB_CONTROL', 'IVE_128') === 1n ? 128 : 16);
+      msi.vectors.setStride(registers.field('PHB_CONTROL', 'IVE_128') === 1n ? 'long' : 'short');
+      msi.vectors.setCaching(registers.field('PHB_CONTROL', 'IVC_ENABLE') === 1n ? 'on' : 'off');
       translation.setLowBypass(registers.field('PHB_CONTROL', 'NON_TRANSLATE_32') === 1n ? 'allowed' : 'refused');
-    },
-  });
-  // All reads issued before have completed in the same instant (M).
-  registers.attach('PHB_DMARD_SYNC', {
-    onWrite: (value) => {
-      if (getField(value, fieldAt('PHB_DMARD_SYNC', 'START')) === 1n)
-        registers.setField('PHB_DMARD_SYNC', 'COMPLETE', 1n);
     },
   });
   registers.attach('PHB_ERR_INJECT', {
     onWrite: () => void errors.takeInjected(['PHB'], { pe: undefined, summary: 'both' }),
+  });
+}
+
+/** START reads 1 until all DMA reads that had arrived when it was written have their data; then COMPLETE does (M). */
+function wireReadSync({ registers, order }: WiredBlocks): void {
+  let mark = 0;
+  const bitOf = (field: string): bigint => fieldMask(fieldAt('PHB_DMARD_SYNC', field));
+  registers.attach('PHB_DMARD_SYNC', {
+    onRead: (stored) => {
+      if ((stored & bitOf('START')) === 0n || !order.haveEnded(mark)) return stored;
+      registers.set('PHB_DMARD_SYNC', bitOf('COMPLETE'));
+      return bitOf('COMPLETE');
+    },
+    onWrite: (value) => {
+      if ((value & bitOf('START')) === 0n) return;
+      mark = order.readMark;
+      registers.set('PHB_DMARD_SYNC', bitOf('START'));
+    },
   });
 }
 

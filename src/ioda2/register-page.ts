@@ -10,8 +10,10 @@ import type { Trace } from '../sim/trace.js';
 import { allOnes } from './byte-order.js';
 import type { ConfigCycles } from './config-cycle.js';
 import type { ErrorPipeline } from './error-pipeline.js';
+import type { MmioAnswers } from './mmio-answers.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { UTL_REGISTERS } from './registers/utl.js';
+import { PHB3_TIMING } from './timing.js';
 import { BLOCK_REASON, type BlockReason, REGISTER_BLOCKED, UNKNOWN_REGISTER } from './trace.js';
 
 export interface RegisterPageParts {
@@ -20,7 +22,7 @@ export interface RegisterPageParts {
   readonly errors: ErrorPipeline;
   readonly trace: Trace;
   readonly source: number;
-  readonly complete: (ticket: number, value: bigint) => void;
+  readonly answers: MmioAnswers;
   readonly fenced: () => boolean;
   readonly heldInReset: () => boolean;
   readonly inCoreReset: () => boolean;
@@ -47,23 +49,24 @@ export class RegisterPage {
   }
 
   read(path: RegisterPath, offset: number, size: AccessSize, ticket: number): void {
-    const { registers, complete } = this.#parts;
-    if (this.#blocked(path, offset, 'read')) {
-      complete(ticket, allOnes(size));
+    const { registers, answers } = this.#parts;
+    const reason = this.#blocked(path, offset, 'read');
+    if (reason !== undefined) {
+      answers.completeAfter(reason === 'core-reset' ? PHB3_TIMING.outboundTimeout.ns : 0, ticket, allOnes(size));
       return;
     }
     if (this.#isConfigData(offset)) {
       this.#readConfig(path, offset, size, ticket);
       return;
     }
-    if (!this.#isWhole(offset, size, 'read')) complete(ticket, allOnes(size));
-    else if (!registers.has(offset)) complete(ticket, this.#unknown(offset, size, 'read'));
-    else complete(ticket, registers.read(offset));
+    if (!this.#isWhole(offset, size, 'read')) answers.complete(ticket, allOnes(size));
+    else if (!registers.has(offset)) answers.complete(ticket, this.#unknown(offset, size, 'read'));
+    else answers.complete(ticket, registers.read(offset));
   }
 
   write(path: RegisterPath, offset: number, size: AccessSize, value: bigint): void {
     const { registers } = this.#parts;
-    if (this.#blocked(path, offset, 'write')) return;
+    if (this.#blocked(path, offset, 'write') !== undefined) return;
     if (this.#isConfigData(offset)) this.#writeConfig(path, offset, size, value);
     else if (!this.#isWhole(offset, size, 'write')) return;
     else if (!registers.has(offset)) this.#unknown(offset, size, 'write');
@@ -73,7 +76,7 @@ export class RegisterPage {
   /** A configuration read that went to a device has ended. */
   configEnded(ticket: number, value: bigint): void {
     const viaAsb = this.#asbConfigReads.delete(ticket);
-    this.#parts.complete(ticket, viaAsb ? value << ASB_CONFIG_SHIFT : value);
+    this.#parts.answers.complete(ticket, viaAsb ? value << ASB_CONFIG_SHIFT : value);
   }
 
   #isConfigData(offset: number): boolean {
@@ -82,20 +85,20 @@ export class RegisterPage {
 
   /** By MMIO in 1, 2 or 4 bytes; through the ASB, which knows no sizes, as a whole doubleword. */
   #readConfig(path: RegisterPath, offset: number, size: AccessSize, ticket: number): void {
-    const { config, complete } = this.#parts;
+    const { config, answers } = this.#parts;
     if (path === 'asb') {
       const value = config.read({ offset: 0, sizeBytes: 4 }, ticket);
       if (value === undefined) this.#asbConfigReads.add(ticket);
-      else complete(ticket, value << ASB_CONFIG_SHIFT);
+      else answers.complete(ticket, value << ASB_CONFIG_SHIFT);
       return;
     }
     if (size === REGISTER_BYTES) {
       this.#sizeError(offset, 'read');
-      complete(ticket, ALL_ONES);
+      answers.complete(ticket, ALL_ONES);
       return;
     }
     const value = config.read({ offset: offset - CONFIG_DATA, sizeBytes: size }, ticket);
-    if (value !== undefined) complete(ticket, value);
+    if (value !== undefined) answers.complete(ticket, value);
   }
 
   #writeConfig(path: RegisterPath, offset: number, size: AccessSize, value: bigint): void {
@@ -116,18 +119,19 @@ export class RegisterPage {
     return whole;
   }
 
-  #blocked(path: RegisterPath, offset: number, direction: 'read' | 'write'): boolean {
+  #blocked(path: RegisterPath, offset: number, direction: 'read' | 'write'): BlockReason | undefined {
     const reason = this.#blockReason(path, offset);
     if (reason) this.#note(reason, offset, direction);
-    return reason !== undefined;
+    return reason;
   }
 
   #blockReason(path: RegisterPath, offset: number): BlockReason | undefined {
-    const { fenced, heldInReset, inCoreReset } = this.#parts;
+    const { fenced, heldInReset, inCoreReset, config } = this.#parts;
     if (heldInReset()) return 'held-in-reset';
     if (path === 'mmio' && fenced()) return 'fenced';
-    // The UTL shares its reset with the core: stores vanish and loads time out while DL_PGRESET is up.
-    return inCoreReset() && UTL_OFFSETS.has(offset) ? 'core-reset' : undefined;
+    // UTL and root port share their reset with the core: stores vanish and loads time out while DL_PGRESET is up.
+    const inCore = UTL_OFFSETS.has(offset) || (this.#isConfigData(offset) && config.targetsRootPort);
+    return inCore && inCoreReset() ? 'core-reset' : undefined;
   }
 
   #note(reason: BlockReason, offset: number, direction: 'read' | 'write'): void {

@@ -23,6 +23,8 @@ export const PHB3_TIMING = {
   memoryWrite: { ns: 120, known: 'assumed', source: '(M)' },
   /** UTL request timer for loads and configuration requests without completion. */
   outboundTimeout: { ns: ms(16), known: 'stated', source: 'skiboot hw/phb3.c: phb3_init_utl (Init_82, value 7)' },
+  /** The ETU's own wait for the core's answer; firmware keeps the core's timer shorter. */
+  completionTable: { ns: ms(32), known: 'assumed', source: '(M) longer than the request timer of the core' },
   /** Pause before a configuration request that was answered with CRS is sent again, where CRS is not visible to software. */
   crsRetry: { ns: us(100), known: 'assumed', source: '(M)' },
   /** A message interrupt that presentation bounced is presented again; the codes of PHB_INTREP_TIMER are unknown. */

@@ -2,8 +2,8 @@
 import type { Link, LinkPartner } from '../../src/pcie/link.js';
 import { completion, completionWithData, type Tlp, type TlpSink } from '../../src/pcie/tlp.js';
 
-/** `nothing`: the request is swallowed. */
-export type Answer = 'data' | 'UR' | 'CA' | 'CRS' | 'nothing';
+/** `poisoned`: data that are marked as wrong. `nothing`: the request is swallowed. */
+export type Answer = 'data' | 'poisoned' | 'UR' | 'CA' | 'CRS' | 'nothing';
 
 const CONFIG_BYTES = 4096;
 
@@ -38,7 +38,9 @@ export class Card implements TlpSink, LinkPartner {
     if (tlp.kind === 'MWr' || tlp.kind === 'Msg' || tlp.kind === 'Cpl' || tlp.kind === 'CplD') return;
     const answer = this.answers.shift() ?? 'data';
     if (answer === 'nothing') return;
-    this.send(answer === 'data' ? this.success(tlp) : completion(tlp, 0x0100, answer));
+    if (answer === 'data') this.send(this.success(tlp));
+    else if (answer === 'poisoned') this.send({ ...this.success(tlp), poisoned: true });
+    else this.send(completion(tlp, 0x0100, answer));
   }
 
   send(tlp: Tlp): void {

@@ -256,7 +256,7 @@ describe('a configuration cycle through the ASB', () => {
   it('reads all ones while the bridge is held in reset, and before its core is up', () => {
     const rig = new Rig();
     rig.asbWrite('PHB_CONFIG_ADDRESS', configAddress(0, 0, 0));
-    expect(rig.asbRead('PHB_CONFIG_DATA')).toBe(0xffff_ffff_0000_0000n);
+    expect(rig.asbRead('PHB_CONFIG_DATA')).toBe(ONES);
     rig.etuReset('held');
     expect(rig.asbRead('PHB_CONFIG_DATA')).toBe(ONES);
   });

@@ -8,6 +8,7 @@ import { SyncHost } from '../../src/hw/sync-host.js';
 import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, type PbcqNestRegisterName } from '../../src/ioda2/registers/pbcq.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../src/ioda2/registers/phb.js';
 import type { IodaTableName } from '../../src/ioda2/tables.js';
+import { PHB3_TIMING } from '../../src/ioda2/timing.js';
 import { type Card as AnyCard, PowerNv8, type PowerNv8Options } from '../../src/machine/powernv8.js';
 import { type ErrorMessage, errorMessage, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
 import { ms } from '../../src/sim/time.js';
@@ -212,6 +213,17 @@ export class Rig {
     this.run(5000);
   }
 
+  /** How long a packet of the card's takes to the bridge. Leaves RID and page in the caches. */
+  wireNs(): number {
+    this.dmaWrite(0x1000n, [1]);
+    this.card.send(memoryWrite(RID, halves(0x1000n), Uint8Array.of(2)));
+    const start = this.now;
+    while (this.memory.read8(PAGE_AT(1)) !== 2) this.run(1);
+    const ns = this.now - start - PHB3_TIMING.inboundPipeline.ns - PHB3_TIMING.memoryWrite.ns;
+    this.run(5000);
+    return ns;
+  }
+
   /** The card reads; the completions it got. */
   dmaRead(address: bigint, lengthBytes: number, rid = RID): Tlp[] {
     const before = this.card.got('Cpl', 'CplD').length;
@@ -336,6 +348,7 @@ export class Rig {
 
   programRootPort(): void {
     this.setConfig(0, 0x18, [0x00, 0x01, 0xff, 0x00]);
+    this.setConfig(0, 0x3e, [0x02, 0x00]);
     this.setConfig(0, 0x50, [0x0f, 0x00]);
     this.setConfig(0, 0x64, [0x17, 0x00]);
     this.setConfig(0, 0x108, [0x20, 0xd0, 0x08, 0x00]);
@@ -383,6 +396,16 @@ export class Rig {
   /** Message and level interrupts that wait, as ISNs. */
   pendingIsns(): number[] {
     return this.interrupts.pending().map((irq) => irq - IRQ_BASE);
+  }
+
+  /** Takes and ends every interrupt that waits; their ISNs in order. */
+  endInterrupts(): number[] {
+    const taken: number[] = [];
+    for (let next = this.interrupts.take(); next !== undefined; next = this.interrupts.take()) {
+      this.interrupts.eoi(next.irq);
+      taken.push(next.irq - IRQ_BASE);
+    }
+    return taken;
   }
 }
 

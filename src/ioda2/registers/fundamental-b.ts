@@ -29,7 +29,9 @@ export const FUNDAMENTAL_B_REGISTERS = {
     offset: 0x808,
     access: 'read-write',
     known: 'stated',
-    resetKnown: 'assumed',
+    // The log line of a real machine: read after the ETU reset, before firmware writes it.
+    reset: 0x2000_0000_0000_0000n,
+    resetKnown: 'stated',
     fields: {
       CORE_0: { at: bit(0), about: 'first core reset; one releases' },
       CORE_1: { at: bit(1), about: 'second core reset; one releases' },
@@ -37,7 +39,8 @@ export const FUNDAMENTAL_B_REGISTERS = {
       CORE_3: { at: bit(3), about: 'third core reset; one releases' },
     },
     about: 'Reset lines of the core and of the slot, all active low.',
-    source: 'skiboot hw/phb3.c: phb3_init_hw (Init_13), phb3_freset; bits 0, 1 and 3 (M)',
+    source:
+      'skiboot hw/phb3.c: phb3_init_hw (Init_13), phb3_freset; skiboot issue 190 for the reset value; bits 0, 1 and 3 (M)',
   },
   PHB_CONTROL: {
     offset: 0x810,

@@ -67,10 +67,16 @@ const SYSTEM_CONFIG: Explanation = {
   reason: 'The recorder answers a constant here; the chip keeps what firmware wrote (slot bit cleared).',
 };
 
+const RESET_LINES: Explanation = {
+  id: 'reset-register-at-power-on',
+  reason: "The recorder's register is 0 at first; a real chip came out of reset with the PERST line released.",
+};
+
 const LINK_STATE_BITS = msbMasks(19, 21, 22, 23);
 
 const PHB_RULES: Readonly<Partial<Record<PhbRegisterName, RegisterRule>>> = {
   PHB_PCIE_SYSTEM_CONFIG: { why: SYSTEM_CONFIG, bits: msbMask(15) },
+  PHB_RESET: { why: RESET_LINES, bits: msbMask(2) },
   PHB_PCIE_DLP_TRAIN_CTL: { why: TRAIN_CONTROL, bits: LINK_STATE_BITS },
   PHB_IVC_UPDATE: { why: PLAIN_STORAGE, bits: ALL_ONES },
   UTL_PCIE_PORT_STATUS: { why: PLAIN_STORAGE, bits: ALL_ONES },

@@ -22,6 +22,7 @@ import {
   type RecordedAccess,
   type RecordedIntervention,
   type RecordedMemory,
+  type RecordedNote,
   type Recording,
 } from './recording.js';
 import { cardWithIdentity, identitiesOf } from './slots.js';
@@ -56,8 +57,15 @@ export interface ReplayResult {
 
 export type ReplayProgress = (done: number, total: number) => void;
 
-export function replay(recording: Recording, progress: ReplayProgress = () => {}): ReplayResult {
-  return new Replayer(recording).run(progress);
+/** Sees each note at its time, with the machine as it is then: may look, and may let devices act as the note says. */
+export type ReplayWitness = (note: RecordedNote, machine: PowerNv8) => void;
+
+export function replay(
+  recording: Recording,
+  progress: ReplayProgress = () => {},
+  witness: ReplayWitness = () => {},
+): ReplayResult {
+  return new Replayer(recording).run(progress, witness);
 }
 
 /** What the recording has shown of one PHB so far. */
@@ -105,7 +113,7 @@ class Replayer {
     );
   }
 
-  run(progress: ReplayProgress): ReplayResult {
+  run(progress: ReplayProgress, witness: ReplayWitness): ReplayResult {
     const { steps } = this.#recording;
     steps.forEach((step, index) => {
       if (index % 1024 === 0) progress(index, steps.length);
@@ -114,6 +122,7 @@ class Replayer {
       else if (step.kind === 'memory') this.#memory(step);
       else if (step.kind === 'intervention') this.#intervene(step);
       else if (step.kind === 'foreign') this.#foreign(step);
+      else witness(step, this.#machine);
     });
     progress(steps.length, steps.length);
     return {

@@ -3,7 +3,8 @@
 import { unswapConfig } from '../ioda2/byte-order.js';
 import type { Card } from '../machine/powernv8.js';
 import { Nic } from '../pcie/nic.js';
-import { PEER_IMAGES, PeerDevice, type PeerImage } from '../pcie/peer-devices.js';
+import { peerCard } from '../pcie/peer-cards.js';
+import { PEER_IMAGES, type PeerImage } from '../pcie/peer-devices.js';
 import type { Simulator } from '../sim/simulator.js';
 import { SelectorTracker } from './read-target.js';
 import { isAccess, type Recording } from './recording.js';
@@ -30,7 +31,7 @@ export function identitiesOf(recording: Recording): Map<number, number> {
 /** A device with this identity: one of those described, else a network card that calls itself so. */
 export function cardWithIdentity(sim: Simulator, phb: number, identity: number): Card {
   const image = Object.values(PEER_IMAGES).find((candidate) => identityOf(candidate) === identity);
-  if (image) return new PeerDevice(sim, `slot${phb} ${image.name}`, image);
+  if (image) return peerCard(sim, `slot${phb} ${image.name}`, image.name);
   return new Nic(sim, `slot${phb}`, { vendorId: identity & 0xffff, deviceId: Math.floor(identity / 0x1_0000) });
 }
 

@@ -54,7 +54,8 @@ async function main([file, name]) {
   }
   const definition = suites.get(name);
   if (definition === undefined) throw new Error(`${file} defines no suite "${name}"`);
-  console.log(JSON.stringify(await measure(name, definition)));
+  if (definition.measure === undefined) console.log(JSON.stringify(await measure(name, definition)));
+  else console.log(JSON.stringify({ name, unit: definition.unit, ...(await definition.measure()) }));
 }
 
 await main(process.argv.slice(2));

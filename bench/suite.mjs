@@ -1,6 +1,12 @@
 // How a benchmark is declared: a suite names its unit, how many operations one run holds, and how to set one up.
 
 /**
+ * @typedef {object} MeasuredSuite       one that does not run inside this process, and measures itself
+ * @property {'accesses/s'} unit
+ * @property {() => Promise<{median: number, samples: number, rme: number, checksum: number, notes?: string[]}>} measure
+ */
+
+/**
  * @typedef {object} Suite
  * @property {'ns' | 'events/s'} unit  ns: time of one operation, less is better. events/s: operations in a second, more is better.
  * @property {number} opsPerRun        operations in one call of the function `setup` returns; a run should take 0.1 to 50 ms
@@ -8,13 +14,16 @@
  * @property {number} [expect]         checksum of the first run after setup; the suite fails on another
  */
 
-/** Suites of the file that was loaded, by name. @type {Map<string, Suite>} */
+const UNITS = ['ns', 'events/s', 'accesses/s'];
+
+/** Suites of the file that was loaded, by name. @type {Map<string, Suite | MeasuredSuite>} */
 export const suites = new Map();
 
-/** @param {string} name @param {Suite} definition */
+/** @param {string} name @param {Suite | MeasuredSuite} definition */
 export function suite(name, definition) {
   if (suites.has(name)) throw new Error(`suite "${name}" is defined twice`);
-  if (!(definition.opsPerRun >= 1)) throw new Error(`suite "${name}": opsPerRun must be at least 1`);
-  if (definition.unit !== 'ns' && definition.unit !== 'events/s') throw new Error(`suite "${name}": unknown unit`);
+  if (definition.measure === undefined && !(definition.opsPerRun >= 1))
+    throw new Error(`suite "${name}": opsPerRun must be at least 1`);
+  if (!UNITS.includes(definition.unit)) throw new Error(`suite "${name}": unknown unit`);
   suites.set(name, definition);
 }

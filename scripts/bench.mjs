@@ -54,6 +54,7 @@ async function measureAll() {
         else {
           results.push(result);
           console.log(line(result, baseline.results[name]));
+          for (const note of result.notes ?? []) console.log(`  ${note}`);
         }
       }
     }
@@ -85,7 +86,7 @@ function wanted(name) {
 }
 
 function line({ name, median, unit, rme, samples, checksum }, base) {
-  const figure = `${format(median, unit).padStart(12)} ${unit.padEnd(8)}`;
+  const figure = `${format(median, unit).padStart(12)} ${unit.padEnd(10)}`;
   const spread = `±${rme.toFixed(1)} % of ${samples} samples`.padEnd(24);
   return `${name.padEnd(24)} ${figure} ${spread} ${comparison(median, unit, base).padEnd(26)} checksum ${(checksum >>> 0).toString(16)}`;
 }

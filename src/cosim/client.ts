@@ -31,6 +31,8 @@ export class Client {
   private slices = 0;
   private inputEnded = false;
   private closed = false;
+  /** No more input is taken before what came has been answered. */
+  private held = false;
 
   constructor(
     private readonly socket: Socket,
@@ -100,9 +102,11 @@ export class Client {
     this.splitter.push(chunk);
     this.pendingLine = this.splitter.next();
     if (this.pendingLine === undefined) return;
-    // One chunk at a time: more input waits in the kernel until these commands are done.
-    this.socket.pause();
     this.wake(this);
+    // One chunk at a time: more input waits in the kernel until these commands are done. Mostly they are by now.
+    if (this.pendingLine === undefined && this.work === undefined) return;
+    this.held = true;
+    this.socket.pause();
   }
 
   private takeLine(): NonNullable<ReturnType<LineSplitter['next']>> | undefined {
@@ -147,7 +151,10 @@ export class Client {
   private afterTurn(): void {
     if (this.work !== undefined || this.pendingLine !== undefined || this.socket.writableEnded) return;
     if (this.inputEnded) this.end(this.splitter.isMidLine ? 'ERR the last line has no end and was not run' : undefined);
-    else this.socket.resume();
+    else if (this.held) {
+      this.held = false;
+      this.socket.resume();
+    }
   }
 
   private send(line: string): void {

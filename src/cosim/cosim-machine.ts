@@ -13,14 +13,19 @@ import { SyncHost } from '../hw/sync-host.js';
 import type { Phb3 } from '../ioda2/phb3.js';
 import { QEMU_POWERNV8 } from '../machine/hostboot.js';
 import { type Card, PowerNv8 } from '../machine/powernv8.js';
+import { Edu } from '../pcie/edu.js';
 import { Nic } from '../pcie/nic.js';
-import { PEER_IMAGES, PeerDevice } from '../pcie/peer-devices.js';
+import { peerCard } from '../pcie/peer-cards.js';
 import type { Simulator } from '../sim/simulator.js';
 import { MAX_TIME_NS } from '../sim/time.js';
 import { AddressSpace } from './address-space.js';
+import { Firmware, type FirmwareKind } from './firmware.js';
 import { InterceptedInterrupts } from './intercepted-interrupts.js';
-import type { LineListener, QtestTarget, Work } from './qtest-protocol.js';
+import { PresenterPage } from './presenter-page.js';
+import { type DeviceLines, linesOfDevice } from './qom-devices.js';
+import type { LineLevel, LineListener, Pins, QtestTarget, Work } from './qtest-protocol.js';
 import { CommandError } from './qtest-words.js';
+import { runInSlices } from './slices.js';
 
 export const CARD_KINDS = ['empty', 'nic', 'nvme', 'e1000e', 'edu'] as const;
 export type CardKind = (typeof CARD_KINDS)[number];
@@ -29,6 +34,10 @@ export interface CosimMachineOptions {
   /** What is in the slot of each PHB; its length is the number of PHBs. */
   readonly slots: readonly CardKind[];
   readonly memory: SystemMemoryOptions;
+  /** Address bits that DMA of the `edu` devices has; without it those of QEMU's default, 28. */
+  readonly dmaMask?: bigint;
+  /** skiboot: OPAL has booted when the first command comes. Else a client says `opal boot`, or does without. */
+  readonly firmware?: FirmwareKind;
   readonly seed?: string;
 }
 
@@ -38,21 +47,10 @@ export const DEFAULT_COSIM_MACHINE: CosimMachineOptions = {
   memory: { sizeBytes: 2 ** 31 },
 };
 
-/** The interrupt lines of all bridges, numbered as the interrupt presentation numbers them. */
-export const INTERRUPT_DEVICES: readonly string[] = ['interrupts', '/machine/interrupts'];
-
-/** Time does not pass, however much happens: something inside the simulator runs in circles. */
-export class StandstillError extends Error {
-  override readonly name = 'StandstillError';
-  constructor(events: number, timeNs: number) {
-    super(`${events} events ran at ${timeNs} ns and the clock does not get past it: please report this sequence`);
-  }
-}
+/** The only line of the thread that this machine has: external interrupts. */
+const THREAD_LINE = 0;
 
 const NO_LATENCY = { mmioLoadNs: 0, mmioStoreNs: 0, scomNs: 0, memoryNs: 0 };
-/** A few milliseconds of the host's time. */
-const SLICE_EVENTS = 10_000;
-const MOST_EVENTS_AT_ONCE = 2_000_000;
 const MOST_PENDING_EVENTS = 4096;
 /** Longer than a device's longest silence. */
 const DRAIN_NS = 100e6;
@@ -63,6 +61,7 @@ export class CosimMachine implements QtestTarget {
   readonly interrupts: InterceptedInterrupts;
   readonly phbs: readonly Phb3[];
   private readonly space: AddressSpace;
+  private readonly firmware: Firmware;
 
   constructor(options: CosimMachineOptions = DEFAULT_COSIM_MACHINE) {
     const { slots } = options;
@@ -72,13 +71,21 @@ export class CosimMachine implements QtestTarget {
       instantBudget: Number.POSITIVE_INFINITY,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       interrupts: (sim) => new InterceptedInterrupts(sim),
-      slot: (sim, phb) => cardOf(sim, phb, slots[phb]!),
+      slot: (sim, phb) => cardOf(sim, phb, options),
     });
     this.sim = machine.sim;
     this.memory = machine.memory;
     this.phbs = machine.phbs;
     this.interrupts = machine.interrupts as InterceptedInterrupts;
+    machine.bus.attachMmio(new PresenterPage(machine.bus, this.interrupts));
     this.space = new AddressSpace(new SyncHost(machine.bus), this.memory);
+    this.firmware = new Firmware(this.sim, machine.cpu('firmware'), slots.length);
+    if (options.firmware === 'skiboot') this.start();
+  }
+
+  /** Firmware that a machine comes with has booted before the first command. */
+  private start(): void {
+    for (const work = this.firmware.boot(); work.next().done !== true; );
   }
 
   // ---- accesses ---------------------------------------------------------------------------------------------------
@@ -111,20 +118,13 @@ export class CosimMachine implements QtestTarget {
   // ---- clock ------------------------------------------------------------------------------------------------------
 
   get clockNs(): number {
-    return Math.floor(this.sim.now);
+    // Up: who steps by the delay that a call asked for must not come a fraction too early.
+    return Math.ceil(this.sim.now);
   }
 
   *advanceTo(timeNs: number): Work<void> {
     if (timeNs > MAX_TIME_NS) throw new CommandError(`the clock ends at ${Math.floor(MAX_TIME_NS)} ns`);
-    const target = Math.max(timeNs, this.sim.now);
-    let eventsAtOnce = 0;
-    for (;;) {
-      const before = this.sim.now;
-      if (this.sim.run({ untilNs: target, maxEvents: SLICE_EVENTS }) === 'time') return;
-      eventsAtOnce = this.sim.now === before ? eventsAtOnce + SLICE_EVENTS : 0;
-      if (eventsAtOnce >= MOST_EVENTS_AT_ONCE) throw new StandstillError(eventsAtOnce, this.clockNs);
-      yield;
-    }
+    yield* runInSlices(this.sim, { untilNs: Math.max(timeNs, this.sim.now) });
   }
 
   *advanceToNextEvent(): Work<void> {
@@ -134,8 +134,28 @@ export class CosimMachine implements QtestTarget {
 
   // ---- interrupts -------------------------------------------------------------------------------------------------
 
-  intercept(device: string, listener: LineListener): (() => void) | undefined {
-    return INTERRUPT_DEVICES.includes(device) ? this.interrupts.listen(listener) : undefined;
+  intercept(device: string, pins: Pins, listener: LineListener): (() => void) | undefined {
+    const lines = linesOfDevice(device);
+    if (lines === undefined) return undefined;
+    if (lines === 'sources') return this.interrupts.listen(listener);
+    if (lines === 'thread' && pins === 'in') {
+      return this.interrupts.listenToOutput((level) => listener(THREAD_LINE, level));
+    }
+    return () => {};
+  }
+
+  setLine(device: string, line: number, level: LineLevel): 'done' | 'no device' | 'no line' {
+    const lines: DeviceLines | undefined = linesOfDevice(device);
+    if (lines === undefined) return 'no device';
+    if (lines !== 'thread' || line !== THREAD_LINE) return 'no line';
+    this.interrupts.setOutput(level);
+    return 'done';
+  }
+
+  // ---- firmware ---------------------------------------------------------------------------------------------------
+
+  *callFirmware(call: string, words: readonly string[]): Work<bigint> {
+    return yield* this.firmware.call(call, words);
   }
 
   /** Lets go of a shared memory file. */
@@ -150,13 +170,17 @@ export class CosimMachine implements QtestTarget {
   }
 }
 
-function cardOf(sim: Simulator, phb: number, kind: CardKind): Card | undefined {
+function cardOf(sim: Simulator, phb: number, { slots, dmaMask }: CosimMachineOptions): Card | undefined {
+  const kind = slots[phb]!;
   switch (kind) {
     case 'empty':
       return undefined;
     case 'nic':
       return new Nic(sim, `slot${phb}`);
+    case 'edu':
+      // QEMU 7.2 gives this device the byte order of the processor it is built for.
+      return new Edu(sim, `slot${phb} edu`, { byteOrder: 'big', ...(dmaMask === undefined ? {} : { dmaMask }) });
     default:
-      return new PeerDevice(sim, `slot${phb} ${kind}`, PEER_IMAGES[kind]);
+      return peerCard(sim, `slot${phb} ${kind}`, kind);
   }
 }

@@ -1,25 +1,26 @@
 /**
- * Interrupt presentation whose lines a client can have instead of the processors.
+ * Interrupt presentation whose sources a client can watch in the place of the processor.
  *
- * While somebody listens, the client stands for the processors: a message is one pulse (raise, lower) and counts as
- * delivered, a level is told when it changes. While nobody does, interrupts stay pending as on a machine whose
- * processors do not answer. (M) QEMU's own PHB3 has no line that its qtest could intercept.
+ * While somebody listens, the client stands for the processor: a message is one pulse (raise, lower) and counts as
+ * delivered, a level is told when it changes. While nobody does, the presentation controller of the thread has them.
+ * (M) QEMU's own PHB3 has no lines that its qtest could intercept; the line to the thread it has.
  */
-import { INTERRUPT_PRESENTED, InterruptController, MASKED_PRIORITY } from '../hw/interrupts.js';
+import { INTERRUPT_PRESENTED, MASKED_PRIORITY } from '../hw/interrupts.js';
 import type { Simulator } from '../sim/simulator.js';
 import type { Trace } from '../sim/trace.js';
+import { InterruptPresenter } from './interrupt-presenter.js';
 import type { LineListener } from './qtest-protocol.js';
 
-export class InterceptedInterrupts extends InterruptController {
+export class InterceptedInterrupts extends InterruptPresenter {
   private readonly listeners = new Set<LineListener>();
   private readonly asserted = new Set<number>();
-  private readonly trace: Trace;
-  private readonly source: number;
+  private readonly pulses: Trace;
+  private readonly pulseSource: number;
 
   constructor(sim: Simulator) {
     super(sim);
-    this.trace = sim.trace;
-    this.source = sim.trace.source('interrupt interception');
+    this.pulses = sim.trace;
+    this.pulseSource = sim.trace.source('interrupt interception');
   }
 
   /** Listeners are told in the order in which they came. */
@@ -29,11 +30,14 @@ export class InterceptedInterrupts extends InterruptController {
   }
 
   override present(irq: number, server: number, priority: number): boolean {
-    if (this.listeners.size === 0 || priority >= MASKED_PRIORITY) return super.present(irq, server, priority);
-    this.trace.emit(INTERRUPT_PRESENTED, this.source, irq, server, priority);
-    this.tell(irq, 'raise');
-    this.tell(irq, 'lower');
+    if (!this.isWatched(priority)) return super.present(irq, server, priority);
+    this.pulse(irq, server, priority);
     return true;
+  }
+
+  override signal(irq: number, server: number, priority: number): void {
+    if (this.isWatched(priority)) this.pulse(irq, server, priority);
+    else super.signal(irq, server, priority);
   }
 
   override setLevel(irq: number, server: number, priority: number, asserted: boolean): void {
@@ -43,6 +47,16 @@ export class InterceptedInterrupts extends InterruptController {
     if (isHigh) this.asserted.add(irq);
     else this.asserted.delete(irq);
     this.tell(irq, isHigh ? 'raise' : 'lower');
+  }
+
+  private isWatched(priority: number): boolean {
+    return this.listeners.size > 0 && priority < MASKED_PRIORITY;
+  }
+
+  private pulse(irq: number, server: number, priority: number): void {
+    this.pulses.emit(INTERRUPT_PRESENTED, this.pulseSource, irq, server, priority);
+    this.tell(irq, 'raise');
+    this.tell(irq, 'lower');
   }
 
   private tell(irq: number, level: 'raise' | 'lower'): void {

@@ -6,8 +6,9 @@ import { PHBS_PER_CHIP } from '../machine/powernv8.js';
 import { MapReader, Reader, type Value } from '../scenario/reader.js';
 import { BYTE_SIZE_REMEDY, parseByteSize } from './byte-size.js';
 import { CARD_KINDS, type CardKind, type CosimMachineOptions, DEFAULT_COSIM_MACHINE } from './cosim-machine.js';
+import { FIRMWARE_KINDS } from './firmware.js';
 
-const KEYS = ['phbs', 'memory', 'slots'] as const;
+const KEYS = ['phbs', 'memory', 'slots', 'dma-mask', 'firmware'] as const;
 const LEAST_MEMORY_BYTES = 2 ** 16;
 const MOST_MEMORY_BYTES = 2 ** 46;
 const BUS_END = 2 ** 50;
@@ -22,8 +23,14 @@ export function readMachineFile(file: string, text: string): CosimMachineOptions
   const slots = wanted === undefined ? DEFAULT_COSIM_MACHINE.slots.slice(0, phbs) : readSlots(wanted, phbs);
   const memory = machine.get('memory');
   const sizeBytes = memory === undefined ? DEFAULT_COSIM_MACHINE.memory.sizeBytes : readMemory(memory);
+  const dmaMask = machine.get('dma-mask')?.word();
+  const firmware = machine.get('firmware')?.oneOf(FIRMWARE_KINDS, 'firmware');
   reader.finish();
-  return { slots, memory: { sizeBytes: sizeBytes! } };
+  return {
+    ...{ slots, memory: { sizeBytes: sizeBytes! } },
+    ...(dmaMask === undefined ? {} : { dmaMask }),
+    ...(firmware === undefined ? {} : { firmware }),
+  };
 }
 
 function machineMap(reader: Reader): MapReader {

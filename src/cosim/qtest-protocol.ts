@@ -4,15 +4,19 @@
  * Forms and semantics are those of qemu softmmu/qtest.c on a big-endian guest: 16, 32 and 64-bit values are what the
  * guest's processor would load or store, blocks are bytes in order of address. Replies are `OK`, `OK VALUE`,
  * `FAIL reason` (understood, but not to be had) and `ERR reason` (not understood); where QEMU aborts, this answers ERR.
- * Left out: I/O ports, set_irq_in, module_load. They get the reply of an unknown command.
+ * As on any machine without I/O ports and modules, nothing is found at a port and no module can be loaded. One command is
+ * an extension: `opal`, a call of firmware.
  */
 import type { AccessSize } from '../hw/host-port.js';
 import {
   CommandError,
+  echoed,
   parseAddress,
   parseBase64,
   parseHexBytes,
+  parseInt32,
   parseNanoseconds,
+  parsePort,
   parseSize,
   parseWord,
   shown,
@@ -20,7 +24,10 @@ import {
 
 /** Work in slices: whoever drives it may do something else at each yield. */
 export type Work<T> = Generator<undefined, T, undefined>;
-export type LineListener = (irq: number, level: 'raise' | 'lower') => void;
+export type LineLevel = 'raise' | 'lower';
+export type LineListener = (irq: number, level: LineLevel) => void;
+/** Which of a device's lines: those that come to it, or those that leave it. */
+export type Pins = 'in' | 'out';
 
 /** What a client gets at. Block methods take any alignment. */
 export interface QtestTarget {
@@ -36,7 +43,11 @@ export interface QtestTarget {
   /** Lets time pass up to the next thing that happens. */
   advanceToNextEvent(): Work<void>;
   /** Reports the interrupt lines of a device until the returned function is called; undefined: no such device. */
-  intercept(device: string, listener: LineListener): (() => void) | undefined;
+  intercept(device: string, pins: Pins, listener: LineListener): (() => void) | undefined;
+  /** Drives a line that comes to a device. */
+  setLine(device: string, line: number, level: LineLevel): 'done' | 'no device' | 'no line';
+  /** Calls firmware by token or name, with numbers as words, and lets it run to its end; its return code. */
+  callFirmware(call: string, words: readonly string[]): Work<bigint>;
 }
 
 export type Reply = string | Work<string>;
@@ -46,6 +57,10 @@ export const MAX_BLOCK_BYTES = 2 ** 19;
 export const MAX_FILL_BYTES = 2 ** 26;
 
 const SIZES: Readonly<Record<string, AccessSize>> = { b: 1, w: 2, l: 4, q: 8 };
+/** What a port that nobody answers for reads as. */
+const PORT_ONES: Readonly<Record<string, string>> = { b: '00ff', w: 'ffff', l: 'ffffffff' };
+/** QEMU's word for the lines of a device that have no list of their own. */
+const UNNAMED_LINES = 'unnamed-gpio-in';
 
 type Command = (words: readonly string[]) => Reply;
 
@@ -74,16 +89,25 @@ export class QtestSession {
       ['endianness', () => 'OK big'],
       ['clock_step', (words) => this.clockStep(words[1])],
       ['clock_set', (words) => this.clockSet(words[1])],
-      ['irq_intercept_in', (words) => this.intercept(words[1])],
-      ['irq_intercept_out', (words) => this.intercept(words[1])],
+      ['irq_intercept_in', (words) => this.intercept(words[1], 'in')],
+      ['irq_intercept_out', (words) => this.intercept(words[1], 'out')],
+      ['set_irq_in', (words) => this.setLine(words)],
+      ...Object.entries(PORT_ONES).map(([letter, ones]): [string, Command] => [
+        `in${letter}`,
+        (w) => readPort(w, ones),
+      ]),
+      ...Object.keys(PORT_ONES).map((letter): [string, Command] => [`out${letter}`, writePort]),
+      ['module_load', loadModule],
+      ['opal', (words) => this.opal(words)],
     ]);
   }
 
   /** Never throws, whatever the line, and neither does the work it hands out. */
   execute(line: string): Reply {
+    if (line === '') return 'ERR the line is empty';
     const words = line.split(' ');
     const command = this.commands.get(words[0]!);
-    if (command === undefined) return `FAIL Unknown command '${shown(words[0]!)}'`;
+    if (command === undefined) return `FAIL Unknown command '${echoed(words[0]!)}'`;
     try {
       return command(words);
     } catch (error) {
@@ -149,15 +173,38 @@ export class QtestSession {
     }
   }
 
-  private intercept(device: string | undefined): string {
+  private intercept(device: string | undefined, pins: Pins): string {
     if (device === undefined) throw new CommandError('device is missing');
-    if (this.intercepted !== undefined) {
-      return this.intercepted.device === device ? 'OK' : 'FAIL IRQ intercept already enabled';
+    const end = this.target.intercept(device, pins, (irq, level) => this.lineChanged(irq, level));
+    if (end === undefined) return UNKNOWN_DEVICE;
+    if (this.intercepted === undefined) {
+      this.intercepted = { device, end };
+      return 'OK';
     }
-    const end = this.target.intercept(device, (irq, level) => this.lineChanged(irq, level));
-    if (end === undefined) return 'FAIL Unknown device';
-    this.intercepted = { device, end };
+    end();
+    return this.intercepted.device === device ? 'OK' : 'FAIL IRQ intercept already enabled';
+  }
+
+  private setLine([, device, list, line, level]: readonly string[]): string {
+    if (device === undefined || list === undefined || line === undefined || level === undefined) {
+      throw new CommandError('set_irq_in takes a device, a list of lines, a line and a level');
+    }
+    const change = parseInt32(level, 'level') === 0 ? 'lower' : 'raise';
+    const outcome = this.target.setLine(device, parseInt32(line, 'line'), change);
+    if (outcome === 'no device') return UNKNOWN_DEVICE;
+    if (outcome === 'no line' || list !== UNNAMED_LINES) {
+      throw new CommandError(`${shown(device)} has no line ${shown(line)} in '${shown(list)}'`);
+    }
     return 'OK';
+  }
+
+  private *opal([, call, ...words]: readonly string[]): Work<string> {
+    try {
+      if (call === undefined) throw new CommandError('the call is missing: give a token or a name, or "boot"');
+      return `OK ${yield* this.target.callFirmware(call, words)}`;
+    } catch (error) {
+      return failure(error);
+    }
   }
 
   /** Only changes are told, and a line counts as low until it was seen high. */
@@ -167,6 +214,24 @@ export class QtestSession {
     else this.raised.delete(irq);
     this.notify(`IRQ ${level} ${irq}`);
   }
+}
+
+const UNKNOWN_DEVICE = 'FAIL Unknown device';
+
+function readPort(words: readonly string[], ones: string): string {
+  parsePort(words[1]);
+  return `OK 0x${ones}`;
+}
+
+function writePort(words: readonly string[]): string {
+  parsePort(words[1]);
+  parseWord(words[2], 'value');
+  return 'OK';
+}
+
+function loadModule(words: readonly string[]): string {
+  if (words.length < 3) throw new CommandError('module_load takes a prefix and a name');
+  return 'FAIL';
 }
 
 /** The reply to a command that ended in an error. */

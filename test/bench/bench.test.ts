@@ -23,6 +23,19 @@ describe('npm run bench', () => {
     });
   });
 
+  it('drives the server and QEMU with the same client, side by side', { timeout: 120_000 }, () => {
+    const file = join(folder, 'qtest.json');
+    const { status, stdout } = run('bench.mjs', '--only', 'qtest-socket-32', '--json', file);
+    expect(status).toBe(0);
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Record<string, { median: number; unit: string }>;
+    expect(report['qtest-socket-32']?.unit).toBe('accesses/s');
+    expect(report['qtest-socket-32']?.median).toBeGreaterThan(1000);
+    // Where people work QEMU may be missing, and the run says so; CI installs it.
+    const compared = /QEMU: [\d,]+ accesses\/s; phbsim is ([\d.]+)x as fast/.exec(stdout);
+    if (process.env['CI'] === undefined && compared === null) expect(stdout).toContain('QEMU: not installed');
+    else expect(Number(compared?.[1])).toBeGreaterThanOrEqual(1);
+  });
+
   it('refuses a suite that does not exist', () => {
     const { status, stderr } = run('bench.mjs', '--only', 'no-such-suite');
     expect(status).not.toBe(0);

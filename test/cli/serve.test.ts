@@ -8,6 +8,16 @@ import { Scratch, TestClient } from '../cosim/support.js';
 const scratch = new Scratch();
 afterAll(() => scratch.remove());
 
+const BINARY = scratch.path('binary.yaml');
+writeFileSync(
+  BINARY,
+  Uint8Array.from({ length: 4096 }, (_, i) => (i * 37) & 0xff),
+);
+const ENDLESS = scratch.path('endless.yaml');
+writeFileSync(ENDLESS, ' '.repeat(100_000));
+const CRAMPED = scratch.path('cramped.yaml');
+writeFileSync(CRAMPED, '{ memory: 1 MiB, firmware: skiboot }');
+
 class Captured implements TextStreams {
   stdout = '';
   stderr = '';
@@ -78,6 +88,16 @@ describe('phbsim serve', () => {
     expect(streams.stderr).toContain('PHB0 nic; 1 MiB of memory at 0x0.');
   });
 
+  it('starts with firmware that has booted, where the machine file says so', async () => {
+    const file = scratch.path('booted.yaml');
+    writeFileSync(file, 'phbs: 1\nslots: { 0: nic }\nfirmware: skiboot\n');
+    const streams = await serving({ qtest: `unix:${scratch.path('fw.sock')}`, machine: file }, async (client) => {
+      expect(await client.ask('opal OPAL_PCI_CONFIG_READ_WORD 0 0 0 0x1000')).toBe('OK 0');
+      expect(await client.ask('readl 0x1000')).toBe('OK 0x0000000003dc1014');
+    });
+    expect(streams.stderr).toContain('of memory at 0x0; firmware has booted. Stop with Ctrl-C.');
+  });
+
   it('shares memory through a file', async () => {
     const ram = scratch.path('ram');
     const options = { qtest: `unix:${scratch.path('b.sock')}`, memoryFile: `${ram},base=0x1000,size=64KiB` };
@@ -97,6 +117,14 @@ describe('phbsim serve', () => {
       { qtest: 'unix:x', machine: 'biome.json' },
       'biome.json:2:3  the machine has no "$schema"',
     ],
+    ['a directory for a machine file', { qtest: 'unix:x', machine: 'src' }, 'src: is a directory'],
+    ['binary for a machine file', { qtest: 'unix:x', machine: BINARY }, 'binary data, no machine: give YAML or JSON'],
+    [
+      'a machine file without an end',
+      { qtest: 'unix:x', machine: ENDLESS },
+      '100000 bytes, and a machine is a few lines',
+    ],
+    ['firmware without room', { qtest: 'unix:x', machine: CRAMPED }, 'firmware needs 2 MiB of memory for its tables'],
     ['a memory file without size', { qtest: 'unix:x', memoryFile: '/nowhere/ram' }, 'lacks size='],
     ['a memory file that cannot be', { qtest: 'unix:x', memoryFile: '/nowhere/ram,size=64K' }, 'ENOENT'],
     ['a place without a folder', { qtest: 'unix:/nowhere/x.sock' }, 'cannot listen on /nowhere/x.sock'],

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MAX_MMIO_BLOCK_BYTES } from '../../src/cosim/address-space.js';
 import { CosimMachine, type CosimMachineOptions, DEFAULT_COSIM_MACHINE } from '../../src/cosim/cosim-machine.js';
+import { THREAD_SERVER } from '../../src/cosim/interrupt-presenter.js';
 import { QtestSession } from '../../src/cosim/qtest-protocol.js';
 import { msbMask } from '../../src/hw/bits.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../src/ioda2/registers/phb.js';
@@ -256,23 +257,22 @@ describe('interrupts at the presentation', () => {
   it('are one pulse for a message and a change for a level, while somebody listens', () => {
     const { machine, unasked, qtest, ask } = session();
     const { interrupts } = machine;
-    expect(interrupts.present(5, 0, 5)).toBe(true);
     expect(ask('irq_intercept_in /machine/interrupts')).toBe('OK');
-    expect(interrupts.present(6, 0, 5)).toBe(true);
-    expect(interrupts.present(6, 0, 5)).toBe(true);
-    expect(interrupts.present(7, 0, 0xff)).toBe(false);
-    interrupts.setLevel(8, 0, 5, true);
-    interrupts.setLevel(8, 1, 6, true);
-    interrupts.setLevel(8, 1, 0xff, true);
-    interrupts.setLevel(8, 1, 5, true);
-    interrupts.setLevel(8, 1, 5, false);
+    expect(interrupts.present(6, THREAD_SERVER, 5)).toBe(true);
+    expect(interrupts.present(6, THREAD_SERVER, 5)).toBe(true);
+    expect(interrupts.present(7, THREAD_SERVER, 0xff)).toBe(false);
+    interrupts.setLevel(8, THREAD_SERVER, 5, true);
+    interrupts.setLevel(8, THREAD_SERVER, 6, true);
+    interrupts.setLevel(8, THREAD_SERVER, 0xff, true);
+    interrupts.setLevel(8, THREAD_SERVER, 5, true);
+    interrupts.setLevel(8, THREAD_SERVER, 5, false);
+    interrupts.signal(9, THREAD_SERVER, 5);
     const pulse = ['IRQ raise 6', 'IRQ lower 6'];
     const level = ['IRQ raise 8', 'IRQ lower 8'];
-    expect(unasked).toEqual([...pulse, ...pulse, ...level, ...level]);
+    expect(unasked).toEqual([...pulse, ...pulse, ...level, ...level, 'IRQ raise 9', 'IRQ lower 9']);
     qtest.close();
-    expect(interrupts.present(9, 0, 5)).toBe(true);
-    expect(unasked).toHaveLength(8);
-    expect(interrupts.pending()).toEqual([5, 9]);
+    expect(interrupts.present(10, THREAD_SERVER, 5)).toBe(false);
+    expect(unasked).toHaveLength(10);
   });
 
   it('come from a chip once firmware has routed them', () => {

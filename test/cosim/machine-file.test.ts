@@ -25,17 +25,31 @@ describe('a machine file', () => {
     });
   });
 
+  it('may ask for firmware that has booted', () => {
+    expect(readMachineFile('m.yaml', '{ firmware: skiboot }')).toEqual({
+      ...DEFAULT_COSIM_MACHINE,
+      firmware: 'skiboot',
+    });
+  });
+
   it('leaves to the default what it does not say', () => {
     expect(readMachineFile('m.yaml', '{}')).toEqual(DEFAULT_COSIM_MACHINE);
     expect(readMachineFile('m.yaml', 'phbs: 1')).toEqual({ ...DEFAULT_COSIM_MACHINE, slots: ['edu'] });
     expect(readMachineFile('m.yaml', 'slots: {}').slots).toEqual(['empty', 'empty', 'empty']);
   });
 
+  it('gives the edu devices an address mask, of which no bit is lost', () => {
+    expect(readMachineFile('m.yaml', 'dma-mask: 0xffffffffffffffff').dmaMask).toBe(0xffff_ffff_ffff_ffffn);
+    expect(readMachineFile('m.yaml', 'dma-mask: 0x0fffffffffffffff').dmaMask).toBe(0x0fff_ffff_ffff_ffffn);
+  });
+
   it.each([
+    ['dma-mask: all', 'm.yaml:1:11  dma-mask must be a 64-bit word'],
     ['phbs: 4', 'm.yaml:1:7  phbs must be a whole number from 1 to 3, not "4"'],
     ['\nmemory: lots', 'm.yaml:2:9  memory must be an amount'],
     ['memory: 4 KiB', 'm.yaml:1:9  memory must be an amount from 64 KiB to 64 TiB'],
     ['memory: 5', 'm.yaml:1:9  memory must be a whole number from 65536'],
+    ['firmware: skibot', 'm.yaml:1:11  unknown firmware "skibot"'],
     ['slots: { 0: nvm }', 'did you mean nvme?'],
     ['phbs: 1\nslots: { 1: nic }', 'm.yaml:2:10  slots has no "1"'],
     ['slots: [nic]', 'slots must be a map'],

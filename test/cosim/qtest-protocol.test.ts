@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  type LineLevel,
   type LineListener,
   MAX_BLOCK_BYTES,
   MAX_FILL_BYTES,
+  type Pins,
   QtestSession,
   type QtestTarget,
   type Work,
@@ -12,7 +14,7 @@ import { CommandError } from '../../src/cosim/qtest-words.js';
 import type { AccessSize } from '../../src/hw/host-port.js';
 import { settled } from './support.js';
 
-const REPLY = /^(OK|OK [!-~]*|FAIL [ -~]+|ERR [ -~]+)$/;
+const REPLY = /^(OK|OK [!-~]*|FAIL|FAIL [\t -~]+|ERR [ -~]+)$/;
 
 /** Notes what it was asked, and answers what it was told to. */
 class Notebook implements QtestTarget {
@@ -48,12 +50,24 @@ class Notebook implements QtestTarget {
     yield;
     this.clockNs += 7;
   }
-  intercept(device: string, listener: LineListener): (() => void) | undefined {
+  intercept(device: string, pins: Pins, listener: LineListener): (() => void) | undefined {
+    this.asked.push(['intercept', device, pins]);
     if (device !== 'interrupts' && device !== 'others') return undefined;
     this.listeners.push(listener);
     return () => {
       this.listeners = this.listeners.filter((each) => each !== listener);
     };
+  }
+  setLine(device: string, line: number, level: LineLevel): 'done' | 'no device' | 'no line' {
+    this.asked.push(['setLine', device, line, level]);
+    if (device !== 'thread') return 'no device';
+    return line === 0 ? 'done' : 'no line';
+  }
+  *callFirmware(call: string, words: readonly string[]): Work<bigint> {
+    this.asked.push(['opal', call, ...words]);
+    yield;
+    if (call === 'nothing') throw new CommandError('no such call');
+    return -1n;
   }
 }
 
@@ -143,6 +157,16 @@ describe('blocks', () => {
     ['b64write 0x10 3 AQID', [1, 2, 3]],
     ['b64write 0x10 2 AQID', [1, 2]],
     ['b64write 0x10 9 AQID', [1, 2, 3]],
+    // As QEMU reads them: the first two characters count for nothing, what is no digit is all ones.
+    ['write 0x10 1 zz1g', [0xff]],
+    ['write 0x10 3 aabbcc', [0xbb, 0xcc, 0]],
+    ['write 0x10 1 0xzz', [0xff]],
+    ['write 0x10 2 0xz12z', [0xf1, 0xff]],
+    ['b64write 0x10 3 A$Q$I$D', [1, 2, 3]],
+    ['b64write 0x10 9 AQIDBA', [1, 2, 3]],
+    ['b64write 0x10 9 AQ==AQI=', [1, 1, 2]],
+    ['b64write 0x10 9 AQ=DAQID', [1, 3, 1, 2, 3]],
+    ['b64write 0x10 9 A$$$', []],
   ])('are written by %s', (line, bytes) => {
     const { target, ask } = conversation();
     expect(ask(line)).toBe('OK');
@@ -152,9 +176,6 @@ describe('blocks', () => {
   it.each([
     ['write 0 1 0x', 'ERR invalid argument size'],
     ['b64write 0 1 AA', 'ERR invalid argument size'],
-    ['write 0 1 0xzz', 'ERR data must be hex digits after 0x'],
-    ['write 0 1 aabb', 'ERR data must be hex digits after 0x'],
-    ['b64write 0 1 A$$$', 'ERR data must be base64'],
     ['write 0 1', 'ERR data is missing'],
     ['b64write 0 1', 'ERR data is missing'],
     ['write 0', 'ERR size is missing'],
@@ -237,12 +258,73 @@ describe('intercepted interrupts', () => {
     expect(target.listeners).toHaveLength(1);
   });
 
+  it('are those that come to a device or those that leave it', () => {
+    const { target, ask } = conversation();
+    ask('irq_intercept_in interrupts');
+    ask('irq_intercept_out interrupts');
+    expect(target.asked).toEqual([
+      ['intercept', 'interrupts', 'in'],
+      ['intercept', 'interrupts', 'out'],
+    ]);
+  });
+
   it('end with the session', () => {
     const { target, session, ask } = conversation();
     session.close();
     ask('irq_intercept_in interrupts');
     session.close();
     expect(target.listeners).toEqual([]);
+  });
+});
+
+describe('a line that comes to a device', () => {
+  it('is driven high by any level but 0', () => {
+    const { target, ask } = conversation();
+    for (const level of ['1', '-1', '0']) expect(ask(`set_irq_in thread unnamed-gpio-in 0 ${level}`)).toBe('OK');
+    expect(target.asked).toEqual([
+      ['setLine', 'thread', 0, 'raise'],
+      ['setLine', 'thread', 0, 'raise'],
+      ['setLine', 'thread', 0, 'lower'],
+    ]);
+  });
+
+  it.each([
+    ['set_irq_in nothing unnamed-gpio-in 0 1', 'FAIL Unknown device'],
+    ['set_irq_in thread unnamed-gpio-in 1 1', "ERR thread has no line 1 in 'unnamed-gpio-in'"],
+    ['set_irq_in thread other 0 1', "ERR thread has no line 0 in 'other'"],
+    ['set_irq_in thread unnamed-gpio-in 0', 'ERR set_irq_in takes'],
+    ['set_irq_in thread unnamed-gpio-in x 1', "ERR line 'x' is no number"],
+    ['set_irq_in thread unnamed-gpio-in 0 0x80000000', "ERR level '0x80000000' is wider than 32 bits"],
+  ])('is not driven by %s', (line, reply) => {
+    const { ask } = conversation();
+    expect(ask(line)).toMatch(new RegExp(`^${reply.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`));
+  });
+});
+
+describe('ports and modules', () => {
+  it('are answered as by a machine that has none', () => {
+    const { ask } = conversation();
+    expect(['inb', 'inw', 'inl'].map((command) => ask(`${command} 0x80`))).toEqual([
+      'OK 0x00ff',
+      'OK 0xffff',
+      'OK 0xffffffff',
+    ]);
+    for (const command of ['outb', 'outw', 'outl']) expect(ask(`${command} 0x80 1`)).toBe('OK');
+    expect(ask('module_load a b')).toBe('FAIL');
+    expect(ask('module_load a')).toMatch(/^ERR module_load takes/);
+    expect(ask('inb')).toBe('ERR port is missing');
+    expect(ask('inb 0x10000')).toBe("ERR port '0x10000' is beyond 0xffff");
+    expect(ask('outb 0x80')).toBe('ERR value is missing');
+  });
+});
+
+describe('a call of firmware', () => {
+  it('is passed on with its words, and its code comes back as a signed number', () => {
+    const { target, ask } = conversation();
+    expect(ask('opal 23 0 0x1000')).toBe('OK -1');
+    expect(target.asked).toEqual([['opal', '23', '0', '0x1000']]);
+    expect(ask('opal nothing')).toBe('ERR no such call');
+    expect(ask('opal')).toMatch(/^ERR the call is missing/);
   });
 });
 
@@ -253,11 +335,14 @@ describe('a line', () => {
 
   it('that is no command fails by name', () => {
     const { ask } = conversation();
-    expect(ask('')).toBe("FAIL Unknown command ''");
-    expect(ask('outb 0x80 0')).toBe("FAIL Unknown command 'outb'");
+    expect(ask('')).toBe('ERR the line is empty');
+    expect(ask(' readq 0')).toBe("FAIL Unknown command ''");
+    expect(ask('rtas 1')).toBe("FAIL Unknown command 'rtas'");
+    expect(ask('readq\t0x10')).toBe("FAIL Unknown command 'readq\t0x10'");
     expect(ask('READQ 0')).toBe("FAIL Unknown command 'READQ'");
     expect(ask('\u0000\u00ff\u001b[2J')).toBe("FAIL Unknown command '???[2J'");
-    expect(ask('a'.repeat(100_000))).toBe(`FAIL Unknown command '${'a'.repeat(40)}...'`);
+    expect(ask('a'.repeat(1024))).toBe(`FAIL Unknown command '${'a'.repeat(1024)}'`);
+    expect(ask('a'.repeat(100_000))).toBe(`FAIL Unknown command '${'a'.repeat(1024)}...'`);
     for (const inherited of ['constructor', 'toString', '__proto__']) expect(ask(inherited)).toMatch(/^FAIL Unknown/);
   });
 

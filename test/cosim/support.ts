@@ -151,7 +151,7 @@ export const FORCE_INTERRUPT_2064: readonly string[] = [
   writeNest('IRSN_COMPARE', 0x800n << 45n),
   writeNest('IRSN_MASK', 0xff00_0000_0000_0000n),
   writePhb0('PHB_IVT_BAR', msbMask(0) | 0x10_0800n),
-  'writeq 0x100800 0x0000200500000000',
+  'writeq 0x100100 0x0000200500000000',
   writePhb0('PHB_FFI_REQUEST', 0x10n << 4n),
   'clock_step 1000000',
 ];

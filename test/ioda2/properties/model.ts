@@ -209,19 +209,7 @@ export class IodaModel {
     // The form of a message is looked at before anybody asks who sent it.
     const malformed = isMalformedMessage(request) ? [{ why: 'no message', error: 'msi-form' as const }] : [];
     if (malformed.length > 0 && !request.poisoned) return malformed;
-    const outcomes: Outcome[] = this.charged(request.rid, refusal(request), (pe) => this.dmaOf(pe, request));
-    return request.poisoned && request.direction === 'write'
-      ? [...outcomes, ...this.poisonedAnyway(request)]
-      : outcomes;
-  }
-
-  /** Errors on a stopped PE may still set their bits. */
-  private poisonedAnyway({ rid, address }: DmaRequest): Outcome[] {
-    return this.translation.pesOf(rid).flatMap((pe): Outcome[] => {
-      if (pe === undefined || !this.frozen.dma.has(pe)) return [];
-      const remember = (): void => this.translation.ridUsed(rid, pe);
-      return [{ why: 'poisoned, though stopped', error: 'poisoned', pe, detail: { rid, address }, remember }];
-    });
+    return this.charged(request.rid, refusal(request), (pe) => this.dmaOf(pe, request));
   }
 
   /** Once for each PE that the requester may be taken for. */

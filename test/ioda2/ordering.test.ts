@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { msbMask } from '../../src/hw/bits.js';
-import { DEFAULT_BUS_LATENCY } from '../../src/hw/system-bus.js';
+import { BUS_TIMING } from '../../src/hw/system-bus.js';
 import { PHB3_TIMING } from '../../src/ioda2/timing.js';
 import { memoryRead, memoryWrite } from '../../src/pcie/tlp.js';
 import { us } from '../../src/sim/time.js';
 import { booted, halves, m32, PAGE_AT, PE, RID, type Rig } from './rig.js';
 
-const LANDING_NS = PHB3_TIMING.inboundPipeline.ns + PHB3_TIMING.memoryWrite.ns;
+const LANDING_NS = PHB3_TIMING.inboundPipelineNs.value + PHB3_TIMING.memoryWriteNs.value;
 const START = msbMask(0);
 const COMPLETE = msbMask(1);
 
@@ -30,7 +30,7 @@ function warm(): { rig: Rig; wireNs: number } {
 function race(leadNs: number): { lateNs: number; shown: number } {
   const { rig, wireNs } = warm();
   const ticket = rig.machine.bus.beginLoad(rig.address('PHB_IVC_UPDATE'), 8);
-  rig.run(Math.ceil(DEFAULT_BUS_LATENCY.mmioLoadNs - leadNs - wireNs));
+  rig.run(Math.ceil(BUS_TIMING.mmioLoadNs.value - leadNs - wireNs));
   post(rig, 3);
   const start = rig.now;
   waitNs(rig, () => rig.machine.bus.isDone(ticket));
@@ -78,7 +78,8 @@ describe('a DMA read sync', () => {
   /** A DMA read comes in; the sync starts `startNs` after that, and is looked at `lookNs` after it. */
   function syncAround(startNs: number, lookNs: number): bigint {
     const { rig, wireNs } = warm();
-    const { mmioLoadNs, mmioStoreNs } = DEFAULT_BUS_LATENCY;
+    const mmioLoadNs = BUS_TIMING.mmioLoadNs.value;
+    const mmioStoreNs = BUS_TIMING.mmioStoreNs.value;
     const arrivalNs = mmioLoadNs - lookNs;
     const register = rig.address('PHB_DMARD_SYNC');
     const look = rig.machine.bus.beginLoad(register, 8);
@@ -98,7 +99,7 @@ describe('a DMA read sync', () => {
     expect(rig.card.got('CplD')).toHaveLength(1);
     return rig.machine.bus.take(look);
   }
-  const readNs = PHB3_TIMING.inboundPipeline.ns + PHB3_TIMING.memoryRead.ns;
+  const readNs = PHB3_TIMING.inboundPipelineNs.value + PHB3_TIMING.memoryReadNs.value;
 
   it('is busy until the reads that came before it have their data', () => {
     expect(syncAround(20, readNs - 20)).toBe(START);
@@ -107,5 +108,42 @@ describe('a DMA read sync', () => {
 
   it('does not wait for reads that come after it', () => {
     expect(syncAround(-20, readNs - 20)).toBe(COMPLETE);
+  });
+});
+
+describe('a quiesced bridge', () => {
+  const WRITES = 300;
+  const QUIESCE = msbMask(0);
+
+  /** The card writes one byte after the other while nothing may pass. */
+  function stalled(): Rig {
+    const rig = booted();
+    rig.write('PHB_QUIESCE_DMA_G', QUIESCE);
+    for (let at = 0; at < WRITES; at++) {
+      rig.card.send(memoryWrite(RID, halves(0x1000n + BigInt(at)), Uint8Array.of((at & 0xff) | 1)));
+    }
+    rig.run(100_000);
+    return rig;
+  }
+
+  it('gives no credits back, so that what does not fit its buffers waits at the card; let go, all of it follows', () => {
+    const rig = stalled();
+    expect(rig.link.down.packetsWaiting).toBeGreaterThan(0);
+    expect(rig.memory.read8(PAGE_AT(1))).toBe(0);
+    rig.write('PHB_QUIESCE_DMA_G', 0n);
+    rig.run(100_000);
+    expect(rig.link.down.packetsWaiting).toBe(0);
+    const bytes = [...rig.memory.readBlock(PAGE_AT(1), WRITES)];
+    expect(bytes).toEqual(Array.from({ length: WRITES }, (_, at) => (at & 0xff) | 1));
+  });
+
+  it('forgets what waits when it is reset, and takes packets again', () => {
+    const rig = stalled();
+    rig.etuReset('held');
+    rig.boot();
+    expect(rig.memory.read8(PAGE_AT(1))).toBe(0);
+    for (let at = 0; at < WRITES; at++) rig.card.send(memoryWrite(RID, halves(0x1000n), Uint8Array.of(5)));
+    rig.run(100_000);
+    expect([rig.memory.read8(PAGE_AT(1)), rig.link.down.packetsWaiting]).toEqual([5, 0]);
   });
 });

@@ -49,6 +49,40 @@ describe('the interrupt vector cache', () => {
     expect(deliver(rig)).toEqual({ server: 0x18, priority: 6 });
   });
 
+  it('holds 32 vectors, each of them until it is invalidated alone', () => {
+    const rig = cached();
+    const isns = Array.from({ length: 32 }, (_, index) => 0x40 + index);
+    const served = (): (number | undefined)[] => isns.map((isn) => deliver(rig, isn)?.server);
+    const move = (server: number): void => {
+      for (const isn of isns) rig.setIve(isn, { server });
+      // Only P and Q of the cached copies are cleared, as an end of interrupt does.
+      for (const isn of isns) rig.write('PHB_IVC_UPDATE', msbMask(0) | BigInt(isn));
+      for (const isn of isns) rig.setIve(isn, { server });
+    };
+    const all = (server: number): number[] => isns.map(() => server);
+    move(0x20);
+    expect(served()).toEqual(all(8));
+    move(0x40);
+    expect(served()).toEqual(all(8));
+    for (const isn of isns) invalidate(rig, isn);
+    move(0x40);
+    expect(served()).toEqual(all(0x10));
+  });
+
+  it('is off and empty after a reset of the bridge, and vectors stand 16 bytes apart again', () => {
+    const rig = cached({ server: 0x20 });
+    deliver(rig);
+    rig.etuReset('held');
+    rig.leftAlone.add('PHB_CONTROL');
+    rig.boot();
+    const short = (server: number): void =>
+      rig.memory.write64(IVT + 16 * ISN, (BigInt(server) << 40n) | (5n << 32n) | BigInt(PE));
+    short(0x40);
+    expect(deliver(rig)?.server).toBe(0x10);
+    short(0x60);
+    expect(deliver(rig)?.server).toBe(0x18);
+  });
+
   it('keeps charging the PE of a vector until it is invalidated: a changed PE works too soon or too late', () => {
     const rig = cached({ pe: PE });
     deliver(rig);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { explainCommand } from './explain.js';
+import { profileCommand } from './profile.js';
 import { regsCommand } from './regs.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
@@ -47,4 +48,4 @@ export function program(): Command {
   return root;
 }
 
-const COMMANDS = [tourCommand, replayCommand, runCommand, explainCommand, regsCommand, serveCommand];
+const COMMANDS = [tourCommand, replayCommand, runCommand, explainCommand, regsCommand, profileCommand, serveCommand];

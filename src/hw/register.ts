@@ -5,7 +5,8 @@
 import { ALL_ONES, type FieldSpec, fieldWidth, hex64 } from './bits.js';
 
 /** How well a fact is known: a source says so, it follows from one, related hardware suggests it, or we chose it. */
-export type Known = 'stated' | 'derived' | 'inferred' | 'assumed';
+export const KNOWN = ['stated', 'derived', 'inferred', 'assumed'] as const;
+export type Known = (typeof KNOWN)[number];
 
 /**
  * What software's access does.

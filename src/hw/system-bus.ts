@@ -8,6 +8,7 @@ import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize, type TimeNs } from '../sim/time.js';
 import { defineTraceKind, type TraceKind } from '../sim/trace.js';
 import { fromHalves, hiOf, loOf } from './bits.js';
+import type { Figure } from './figure.js';
 import type { AccessSize } from './host-port.js';
 import type { SystemMemory } from './memory.js';
 
@@ -28,15 +29,21 @@ export interface ScomTarget {
 }
 
 /** Time of the request leg. MMIO to a device adds what PCI Express takes. */
-export interface BusLatency {
-  readonly mmioLoadNs: TimeNs;
-  readonly mmioStoreNs: TimeNs;
-  readonly scomNs: TimeNs;
-  readonly memoryNs: TimeNs;
+export interface BusTiming {
+  readonly mmioLoadNs: Figure;
+  readonly mmioStoreNs: Figure;
+  readonly scomNs: Figure;
+  readonly memoryNs: Figure;
 }
 
-/** Known: assumed. No source measures them. */
-export const DEFAULT_BUS_LATENCY: BusLatency = { mmioLoadNs: 1000, mmioStoreNs: 100, scomNs: 2000, memoryNs: 100 };
+const UNMEASURED = '(M) no source measures it';
+
+export const BUS_TIMING: BusTiming = {
+  mmioLoadNs: { value: 1000, known: 'assumed', source: UNMEASURED },
+  mmioStoreNs: { value: 100, known: 'assumed', source: UNMEASURED },
+  scomNs: { value: 2000, known: 'assumed', source: UNMEASURED },
+  memoryNs: { value: 100, known: 'assumed', source: UNMEASURED },
+};
 
 export const MMIO_LOAD = defineTraceKind('mmio-load', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
 export const MMIO_STORE = defineTraceKind('mmio-store', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
@@ -88,21 +95,20 @@ export class SystemBus {
   private readonly scomTargets: ScomTarget[] = [];
   private readonly slots: Slot[] = [];
   private readonly freeSlots: number[] = [];
-  private readonly latency: BusLatency;
+  private readonly legsNs: Readonly<Record<keyof BusTiming, TimeNs>>;
   private readonly arrival: HandlerId;
   private readonly traceSource: number;
 
   constructor(
     readonly sim: Simulator,
     readonly memory: SystemMemory,
-    latency: Partial<BusLatency> = {},
+    timing: BusTiming = BUS_TIMING,
   ) {
-    const wanted = { ...DEFAULT_BUS_LATENCY, ...latency };
-    this.latency = {
-      mmioLoadNs: quantize(wanted.mmioLoadNs),
-      mmioStoreNs: quantize(wanted.mmioStoreNs),
-      scomNs: quantize(wanted.scomNs),
-      memoryNs: quantize(wanted.memoryNs),
+    this.legsNs = {
+      mmioLoadNs: quantize(timing.mmioLoadNs.value),
+      mmioStoreNs: quantize(timing.mmioStoreNs.value),
+      scomNs: quantize(timing.scomNs.value),
+      memoryNs: quantize(timing.memoryNs.value),
     };
     this.arrival = sim.handler('bus-arrival', (ticket) => this.arrive(this.slotOf(ticket)));
     this.traceSource = sim.trace.source('bus');
@@ -203,9 +209,9 @@ export class SystemBus {
   }
 
   private requestNs({ operation, address, size }: Slot): TimeNs {
-    if (operation === SCOM_LOAD || operation === SCOM_STORE) return this.latency.scomNs;
-    if (this.memory.contains(address, size)) return this.latency.memoryNs;
-    return operation === LOAD ? this.latency.mmioLoadNs : this.latency.mmioStoreNs;
+    if (operation === SCOM_LOAD || operation === SCOM_STORE) return this.legsNs.scomNs;
+    if (this.memory.contains(address, size)) return this.legsNs.memoryNs;
+    return operation === LOAD ? this.legsNs.mmioLoadNs : this.legsNs.mmioStoreNs;
   }
 
   private arrive(slot: Slot): void {

@@ -4,17 +4,18 @@
  */
 import type { Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
-import { PHB3_TIMING } from './timing.js';
 
 export class InboundOrder {
   readonly #sim: Simulator;
+  readonly #pipelineNs: TimeNs;
   #lastEffectNs: TimeNs = 0;
   #lastPostedNs: TimeNs = 0;
   #readsStarted = 0;
   #readsEnded = 0;
 
-  constructor(sim: Simulator) {
+  constructor(sim: Simulator, pipelineNs: TimeNs) {
     this.#sim = sim;
+    this.#pipelineNs = pipelineNs;
   }
 
   /** Time at which a posted write or message that arrives now takes effect. */
@@ -30,7 +31,7 @@ export class InboundOrder {
   }
 
   #effect(workNs: TimeNs): TimeNs {
-    this.#lastEffectNs = Math.max(this.#lastEffectNs, this.#sim.now + PHB3_TIMING.inboundPipeline.ns + workNs);
+    this.#lastEffectNs = Math.max(this.#lastEffectNs, this.#sim.now + this.#pipelineNs + workNs);
     return this.#lastEffectNs;
   }
 

@@ -21,7 +21,7 @@ import type { OutboundRequests } from './outbound-requests.js';
 import type { InjectionEffect, PaprInjection } from './papr-injection.js';
 import type { Phb3Profile } from './profile.js';
 import { RidFailure, type RidToPe } from './rid-to-pe.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 import { DROP_REASON, type DropReason, INBOUND_DROPPED } from './trace.js';
 
 export interface InboundParts {
@@ -39,6 +39,7 @@ export interface InboundParts {
   readonly msi: MsiUnit;
   readonly order: InboundOrder;
   readonly profile: Phb3Profile;
+  readonly timing: Phb3Timing;
   /** Why nothing inbound passes now, if so. */
   readonly closed: () => 'fenced' | 'held-in-reset' | undefined;
 }
@@ -74,6 +75,7 @@ const READ_COMPLETION_BOUNDARY = 128;
 
 export class InboundPath implements TlpSink {
   readonly #parts: InboundParts;
+  readonly #tableFetchNs: TimeNs;
   readonly #moving = new SlotStore<Moving>();
   readonly #move: HandlerId;
   readonly #interrupting = new SlotStore<Interrupting>();
@@ -85,6 +87,7 @@ export class InboundPath implements TlpSink {
 
   constructor(parts: InboundParts) {
     this.#parts = parts;
+    this.#tableFetchNs = parts.timing.tableFetchNs.value;
     this.#move = parts.sim.handler(`${parts.name} DMA`, (slot) => this.#moveData(this.#moving.take(slot)));
     this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) => this.#interrupt(this.#interrupting.take(slot)));
     parts.rootPort.attach(this);
@@ -122,11 +125,20 @@ export class InboundPath implements TlpSink {
 
   // ---- PHB_QUIESCE_DMA_G ------------------------------------------------------------------------------------------
 
-  /** While quiesced, requests from below wait without an error (M); let go, they follow in order. */
+  /**
+   * While quiesced, requests from below wait without an error (M); let go, they follow in order. Their buffers stay taken:
+   * when the credits run out, the packets wait further down.
+   */
   setQuiesce(state: 'quiesced' | 'running'): void {
-    this.#quiesced = state === 'quiesced';
-    if (this.#quiesced) return;
-    for (const tlp of this.#stalled.splice(0)) this.#request(tlp);
+    const quiesced = state === 'quiesced';
+    if (quiesced === this.#quiesced) return;
+    this.#quiesced = quiesced;
+    const receiver = this.#parts.rootPort.link.up;
+    if (quiesced) receiver.holdCredits();
+    else {
+      for (const tlp of this.#stalled.splice(0)) this.#request(tlp);
+      receiver.releaseCredits();
+    }
   }
 
   /** No data of a DMA and no message interrupt are on their way. */
@@ -136,7 +148,7 @@ export class InboundPath implements TlpSink {
 
   reset(): void {
     this.#stalled.length = 0;
-    this.#quiesced = false;
+    this.setQuiesce('running');
     this.#hung = false;
   }
 
@@ -164,7 +176,7 @@ export class InboundPath implements TlpSink {
       write ? DmaDirection.WRITE : DmaDirection.READ,
     );
     const { pe } = translation;
-    const lookUpNs = ((translation.tableFetches - fetchesBefore) | 0) * PHB3_TIMING.tableFetch.ns;
+    const lookUpNs = ((translation.tableFetches - fetchesBefore) | 0) * this.#tableFetchNs;
     if (pe >= 0 && errors.takeInjected(['INA', 'INB'], { pe, summary: 'dma' })) {
       this.#refuse(tlp, 'refused');
       return;
@@ -186,13 +198,15 @@ export class InboundPath implements TlpSink {
 
   /** Translation decides when the request arrives; its data move later, even if the PE freezes meanwhile (lopar R1-9). */
   #schedule(tlp: Tlp, realAddress: number, lookUpNs: TimeNs): void {
-    const { sim, memory, order } = this.#parts;
+    const { sim, memory, order, timing } = this.#parts;
     if (!memory.contains(realAddress, tlp.lengthBytes)) {
       this.#fail(tlp, { event: 'fetch-ue', pe: this.#parts.translation.pe });
       return;
     }
-    const { memoryWrite, memoryRead } = PHB3_TIMING;
-    const atNs = tlp.kind === 'MWr' ? order.posted(lookUpNs + memoryWrite.ns) : order.read(lookUpNs + memoryRead.ns);
+    const atNs =
+      tlp.kind === 'MWr'
+        ? order.posted(lookUpNs + timing.memoryWriteNs.value)
+        : order.read(lookUpNs + timing.memoryReadNs.value);
     sim.scheduleAt(atNs, Priority.CHIP, this.#move, this.#moving.put({ tlp, realAddress }));
   }
 
@@ -234,6 +248,11 @@ export class InboundPath implements TlpSink {
 
   #poisoned(tlp: Tlp): void {
     const pe = this.#parts.ridToPe.lookup(tlp.requesterId);
+    // A stopped PE's packets are dropped before anybody looks at what they carry, without a new record.
+    if (pe >= 0 && this.#parts.translation.isStopped(pe)) {
+      this.#dropped(tlp, 'pe-stopped');
+      return;
+    }
     this.#parts.errors.raise({
       ...(pe >= 0 ? { event: 'poisoned-write', pe } : { event: RID_EVENTS[pe as RidFailure] }),
       type: 'dma-write',
@@ -281,7 +300,7 @@ export class InboundPath implements TlpSink {
   #takeInterrupt(tlp: Tlp, pe: number, fetchesSoFar: number): void {
     const { sim, msi, order } = this.#parts;
     const fetches = fetchesSoFar + (msi.vectors.holds(messageSource(tlp)) ? 0 : 1);
-    const atNs = order.posted(fetches * PHB3_TIMING.tableFetch.ns);
+    const atNs = order.posted(fetches * this.#tableFetchNs);
     sim.scheduleAt(atNs, Priority.CHIP, this.#msiArrives, this.#interrupting.put({ tlp, pe }));
   }
 

@@ -4,7 +4,7 @@
  * Sources: qemu pnv_phb3_msi.c: phb3_msi_ive_addr, phb3_msi_set_p, phb3_msi_set_q.
  */
 import type { SystemMemory } from '../hw/memory.js';
-import { type CachedVector, InterruptVectorCache } from './ivc.js';
+import { InterruptVectorCache } from './ivc.js';
 import { IVE, withIveField } from './ive.js';
 import { MEMORY_TABLES } from './tables.js';
 
@@ -126,10 +126,6 @@ export class InterruptVectors {
 
   update(value: bigint): void {
     this.#cache.update(value);
-  }
-
-  cached(): CachedVector[] {
-    return this.#cache.contents();
   }
 
   reset(): void {

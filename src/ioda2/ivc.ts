@@ -4,18 +4,13 @@
  * P and Q here. Facts: ioda2-phb3 6.4.4, 6.6, 11 #17, #20.
  * Sources: skiboot hw/phb3.c: phb3_pci_msi_eoi, phb3_msi_set_xive, phb3_set_ive_pe; skiboot commits ca31bfedc, c8bea6e01.
  */
-import { fromHalves, getField } from '../hw/bits.js';
+import { getField } from '../hw/bits.js';
 import { AssociativeIndex } from '../tce/associative.js';
 import { IVE, withIveField } from './ive.js';
 import { PHB_REGISTERS } from './registers/phb.js';
 import { IODA_TABLES } from './tables.js';
 
 export const IVC_ENTRIES = IODA_TABLES.IVC_CAM.entries;
-
-export interface CachedVector {
-  readonly isn: number;
-  readonly vector: bigint;
-}
 
 const updateAt = (field: string) => PHB_REGISTERS.field('PHB_IVC_UPDATE', field).at;
 
@@ -71,12 +66,5 @@ export class InterruptVectorCache {
   invalidate(isn: number): void {
     const slot = this.find(isn);
     if (slot >= 0) this.index.release(slot);
-  }
-
-  /** What is cached, the most recently used first. */
-  contents(): CachedVector[] {
-    return this.index
-      .usedSlots()
-      .map((slot) => ({ isn: this.index.tag[slot]!, vector: fromHalves(this.hi[slot]!, this.lo[slot]!) }));
   }
 }

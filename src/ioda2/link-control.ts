@@ -8,7 +8,7 @@ import type { Link } from '../pcie/link.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import type { PhbRegisterName } from './registers/phb.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 
 /** PHB_RESET: 1 = released. */
 const CORE_RESETS = msbMasks(0, 1, 3);
@@ -43,6 +43,7 @@ export class LinkControl {
   readonly #sim: Simulator;
   readonly #registers: RegisterFile<PhbRegisterName>;
   readonly #link: Link;
+  readonly #timing: Phb3Timing;
   readonly #listener: LinkControlListener;
   readonly #coreReady: HandlerId;
   readonly #widthChanged: HandlerId;
@@ -51,13 +52,20 @@ export class LinkControl {
   #wasUp = false;
 
   constructor(
-    parts: { sim: Simulator; name: string; registers: RegisterFile<PhbRegisterName>; link: Link },
+    parts: {
+      sim: Simulator;
+      name: string;
+      registers: RegisterFile<PhbRegisterName>;
+      link: Link;
+      timing: Phb3Timing;
+    },
     listener: LinkControlListener,
   ) {
     const { sim, registers, link } = parts;
     this.#sim = sim;
     this.#registers = registers;
     this.#link = link;
+    this.#timing = parts.timing;
     this.#listener = listener;
     this.#coreReady = sim.handler(`${parts.name} core ready`, () => this.#releaseCore());
     registers.attach('PHB_RESET', { onWrite: (_, old) => this.#resetWritten(old) });
@@ -95,7 +103,7 @@ export class LinkControl {
     const now = this.#registers.get('PHB_RESET');
     const released = (value: bigint): boolean => (value & CORE_RESETS) === CORE_RESETS;
     if (released(now) && !released(old)) {
-      this.#pendingReady = this.#sim.schedule(PHB3_TIMING.coreReset.ns, Priority.CHIP, this.#coreReady);
+      this.#pendingReady = this.#sim.schedule(this.#timing.coreResetNs.value, Priority.CHIP, this.#coreReady);
     }
     if (!released(now) && released(old)) this.#assertCoreReset();
     this.#drivePerst(now);
@@ -130,7 +138,7 @@ export class LinkControl {
     if ((value & MANAGEMENT.CHANGE_WIDTH) !== 0n) {
       this.#link.setTargetWidth(WIDTHS.find((width) => width <= target('TARGET_WIDTH')) ?? 1);
       this.#registers.or('PHB_PCIE_LINK_MANAGEMENT', MANAGEMENT.WIDTH_CHANGE_PENDING);
-      this.#sim.schedule(PHB3_TIMING.widthChange.ns, Priority.CHIP, this.#widthChanged);
+      this.#sim.schedule(this.#timing.widthChangeNs.value, Priority.CHIP, this.#widthChanged);
     }
     if ((value & (MANAGEMENT.CHANGE_SPEED | MANAGEMENT.CHANGE_WIDTH)) !== 0n) this.#link.retrain();
   }

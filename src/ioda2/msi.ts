@@ -11,7 +11,7 @@ import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import { InterruptVectors, MSI_SOURCES, type VectorFault } from './interrupt-vectors.js';
 import { IODA_TABLES } from './tables.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 
 const MASKED = 0xff;
 const SERVER_LINK_BITS = 2;
@@ -48,12 +48,17 @@ export class MsiUnit {
   /** Interrupts bounced by presentation, until they are presented again. */
   readonly rba = new TableStore(IODA_TABLES.RBA);
   readonly #sim: Simulator;
+  readonly #timing: Phb3Timing;
   readonly #present: PresentMessage;
   readonly #represent: HandlerId;
   #represents: EventId | undefined;
 
-  constructor(parts: { sim: Simulator; name: string; memory: SystemMemory }, present: PresentMessage) {
+  constructor(
+    parts: { sim: Simulator; name: string; memory: SystemMemory; timing: Phb3Timing },
+    present: PresentMessage,
+  ) {
     this.#sim = parts.sim;
+    this.#timing = parts.timing;
     this.#present = present;
     this.vectors = new InterruptVectors(parts.memory);
     this.#represent = parts.sim.handler(`${parts.name} rejected interrupts`, () => this.#representRejected());
@@ -94,7 +99,7 @@ export class MsiUnit {
   #rejected(isn: number): void {
     const word = Math.floor(isn / ISNS_PER_WORD);
     this.rba.write(word, this.rba.read(word) | msbMask(isn % ISNS_PER_WORD));
-    this.#represents ??= this.#sim.schedule(PHB3_TIMING.interruptRepresent.ns, Priority.CHIP, this.#represent);
+    this.#represents ??= this.#sim.schedule(this.#timing.interruptRepresentNs.value, Priority.CHIP, this.#represent);
   }
 
   /** Each bounced interrupt is sent anew as if it were neither pending nor queued. Source: qemu phb3_msi_resend. */

@@ -6,7 +6,7 @@ import type { RootPort } from '../pcie/root-port.js';
 import type { Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 import type { UtlCore } from './utl.js';
 
 /**
@@ -55,6 +55,7 @@ export class OutboundRequests {
   readonly #sim: Simulator;
   readonly #rootPort: RootPort;
   readonly #utl: UtlCore;
+  readonly #timing: Phb3Timing;
   readonly #owner: OutboundOwner;
   readonly #pending: (Pending | undefined)[] = new Array<Pending | undefined>(TAGS).fill(undefined);
   readonly #waiting: OutboundRequest[] = [];
@@ -63,10 +64,14 @@ export class OutboundRequests {
   #nextTag = 0;
   #nextSerial = 0;
 
-  constructor(parts: { sim: Simulator; name: string; rootPort: RootPort; utl: UtlCore }, owner: OutboundOwner) {
+  constructor(
+    parts: { sim: Simulator; name: string; rootPort: RootPort; utl: UtlCore; timing: Phb3Timing },
+    owner: OutboundOwner,
+  ) {
     this.#sim = parts.sim;
     this.#rootPort = parts.rootPort;
     this.#utl = parts.utl;
+    this.#timing = parts.timing;
     this.#owner = owner;
     this.#timeout = parts.sim.handler(`${parts.name} request timeout`, (tag) => this.#timedOut(tag));
     this.#retry = parts.sim.handler(`${parts.name} CRS retry`, (tag, serial) => this.#resend(tag, serial));
@@ -89,7 +94,7 @@ export class OutboundRequests {
       return;
     }
     const coreNs = this.#utl.requestTimeoutNs;
-    const tableNs = PHB3_TIMING.completionTable.ns;
+    const tableNs = this.#timing.completionTableNs.value;
     const timer = this.#sim.schedule(Math.min(coreNs, tableNs), Priority.CHIP, this.#timeout, tag);
     // Nothing tells the requester that the link dropped the packet: the timer ends it all the same.
     const whenTimedOut = coreNs > tableNs ? 'table-timeout' : sent === 'sent' ? 'timeout' : 'link-down';
@@ -137,7 +142,7 @@ export class OutboundRequests {
       this.#end(tag, 'crs-visible', undefined);
       return;
     }
-    this.#sim.schedule(PHB3_TIMING.crsRetry.ns, Priority.CHIP, this.#retry, tag, serial);
+    this.#sim.schedule(this.#timing.crsRetryNs.value, Priority.CHIP, this.#retry, tag, serial);
   }
 
   #resend(tag: number, serial: number): void {

@@ -35,6 +35,7 @@ import { RidToPe } from './rid-to-pe.js';
 import { rootComplexLayout } from './root-complex.js';
 import { SystemConfig } from './system-config.js';
 import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName } from './tables.js';
+import { PHB3_TIMING, type Phb3Timing } from './timing.js';
 import { ETU_RESET, PE_FREEZE } from './trace.js';
 import { PORT_EVENT, UtlCore } from './utl.js';
 
@@ -47,6 +48,7 @@ export interface Phb3Options {
   readonly maxWidth?: 8 | 16;
   /** Other than the recommended choices. */
   readonly profile?: Partial<Phb3Profile>;
+  readonly timing?: Phb3Timing;
 }
 
 export class Phb3 implements BusTarget, ScomTarget {
@@ -81,7 +83,7 @@ export class Phb3 implements BusTarget, ScomTarget {
   readonly #presentedLsis = new Map<number, number>();
 
   constructor(options: Phb3Options) {
-    const { bus, link, index } = options;
+    const { bus, link, index, timing = PHB3_TIMING } = options;
     const { sim, memory } = bus;
     this.#options = options;
     this.name = `PHB${index}`;
@@ -92,9 +94,9 @@ export class Phb3 implements BusTarget, ScomTarget {
     const { name, registers } = this;
 
     // Before the root port: a lost link freezes all PEs with one cause before the port's own message charges one.
-    const utl = new UtlCore(registers, () => this.#errors.raise({ event: 'utl-error' }));
+    const utl = new UtlCore({ registers, timing }, () => this.#errors.raise({ event: 'utl-error' }));
     this.#linkControl = new LinkControl(
-      { sim, name, registers, link },
+      { sim, name, registers, link, timing },
       {
         linkDown: () => utl.latch(PORT_EVENT.LINK_DOWN),
         coreReset: () => {
@@ -124,9 +126,11 @@ export class Phb3 implements BusTarget, ScomTarget {
       present: (isn, vector, asserted) => this.#presentLsi(isn, vector, asserted),
       signal: (isn, vector) => this.#signalLsi(isn, vector),
     });
-    this.#order = new InboundOrder(sim);
+    this.#order = new InboundOrder(sim, timing.inboundPipelineNs.value);
     this.#answers = new MmioAnswers({ bus, name, order: this.#order });
-    this.#msi = new MsiUnit({ sim, name, memory }, (isn, server, priority) => this.#presentMsi(isn, server, priority));
+    this.#msi = new MsiUnit({ sim, name, memory, timing }, (isn, server, priority) =>
+      this.#presentMsi(isn, server, priority),
+    );
 
     this.pbcq = new Pbcq({ bus, index, trace, source }, this.#pbcqClient());
     this.#errors = new ErrorPipeline({
@@ -136,7 +140,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     const profile = phb3Profile(options.profile);
     const injection = new PaprInjection(registers, profile.injectionPersistence);
     this.#requests = new OutboundRequests(
-      { sim, name, rootPort: this.rootPort, utl },
+      { sim, name, rootPort: this.rootPort, utl, timing },
       { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
     );
     const common = { rootPort: this.rootPort, requests: this.#requests, errors: this.#errors, injection };
@@ -146,13 +150,13 @@ export class Phb3 implements BusTarget, ScomTarget {
       ...{ peState: this.peState, linkControl: this.#linkControl },
     });
     this.#inbound = new InboundPath({
-      ...{ ...common, sim, name, source, memory, msi: this.#msi, order: this.#order, profile },
+      ...{ ...common, sim, name, source, memory, msi: this.#msi, order: this.#order, profile, timing },
       ...{ translation: this.#translation, ridToPe: this.#ridToPe },
       messages: new InboundMessages({ lsi: this.#lsi, errors: this.#errors, ridToPe: this.#ridToPe }),
       closed: () => (this.pbcq.heldInReset ? 'held-in-reset' : this.pbcq.isFenced ? 'fenced' : undefined),
     });
     this.#page = new RegisterPage({
-      ...{ registers, config: this.#config, errors: this.#errors, trace, source },
+      ...{ registers, config: this.#config, errors: this.#errors, trace, source, timing },
       answers: this.#answers,
       fenced: () => this.pbcq.isFenced,
       heldInReset: () => this.pbcq.heldInReset,

@@ -13,7 +13,7 @@ import type { ErrorPipeline } from './error-pipeline.js';
 import type { MmioAnswers } from './mmio-answers.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { UTL_REGISTERS } from './registers/utl.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 import { BLOCK_REASON, type BlockReason, REGISTER_BLOCKED, UNKNOWN_REGISTER } from './trace.js';
 
 export interface RegisterPageParts {
@@ -23,6 +23,7 @@ export interface RegisterPageParts {
   readonly trace: Trace;
   readonly source: number;
   readonly answers: MmioAnswers;
+  readonly timing: Phb3Timing;
   readonly fenced: () => boolean;
   readonly heldInReset: () => boolean;
   readonly inCoreReset: () => boolean;
@@ -49,10 +50,10 @@ export class RegisterPage {
   }
 
   read(path: RegisterPath, offset: number, size: AccessSize, ticket: number): void {
-    const { registers, answers } = this.#parts;
+    const { registers, answers, timing } = this.#parts;
     const reason = this.#blocked(path, offset, 'read');
     if (reason !== undefined) {
-      answers.completeAfter(reason === 'core-reset' ? PHB3_TIMING.outboundTimeout.ns : 0, ticket, allOnes(size));
+      answers.completeAfter(reason === 'core-reset' ? timing.outboundTimeoutNs.value : 0, ticket, allOnes(size));
       return;
     }
     if (this.#isConfigData(offset)) {

@@ -10,7 +10,7 @@ import type { RootPortError } from '../pcie/root-port.js';
 import type { TimeNs } from '../sim/time.js';
 import type { PhbRegisterName } from './registers/phb.js';
 import { UTL_REGISTERS } from './registers/utl.js';
-import { PHB3_TIMING } from './timing.js';
+import type { Phb3Timing } from './timing.js';
 
 /** Bits of UTL_PCIE_PORT_STATUS whose meaning is known. */
 export const PORT_EVENT = { LINK_DOWN: 11, OUTBOUND_DISCARD: 12 } as const;
@@ -31,11 +31,14 @@ const UTL_NAMES = Object.keys(UTL_REGISTERS) as (keyof typeof UTL_REGISTERS)[];
 
 export class UtlCore {
   readonly #registers: RegisterFile<PhbRegisterName>;
+  readonly #timing: Phb3Timing;
   readonly #raisePrimary: () => void;
 
   /** `raisePrimary` is the core's primary interrupt, which the PHB trap sees. */
-  constructor(registers: RegisterFile<PhbRegisterName>, raisePrimary: () => void) {
+  constructor(parts: { registers: RegisterFile<PhbRegisterName>; timing: Phb3Timing }, raisePrimary: () => void) {
+    const { registers } = parts;
     this.#registers = registers;
+    this.#timing = parts.timing;
     this.#raisePrimary = raisePrimary;
     // Enabling the interrupt of an event that is latched already raises it: the line is a level (M).
     registers.attach('UTL_PCIE_PORT_IRQ_EN', {
@@ -60,12 +63,12 @@ export class UtlCore {
   }
 
   /**
-   * How long an outbound request may wait for its completion. Code 7 is 16 ms; each code above it doubles, each below
+   * How long an outbound request may wait for its completion. Code 7 is the figure; each code above it doubles, each below
    * halves, and 0, which firmware never leaves, counts as 7 (M).
    */
   get requestTimeoutNs(): TimeNs {
     const code = Number(this.#registers.field('UTL_PCIE_PORT_CONTROL', 'RTOS_TIMEOUT'));
-    return PHB3_TIMING.outboundTimeout.ns * (code === 0 ? 1 : 2 ** (code - RTOS_CODE));
+    return this.#timing.outboundTimeoutNs.value * (code === 0 ? 1 : 2 ** (code - RTOS_CODE));
   }
 
   /** The registers of the core start anew with it (M). */

@@ -5,12 +5,13 @@
 import { CpuPort } from '../hw/cpu-port.js';
 import { InterruptController } from '../hw/interrupts.js';
 import { SystemMemory, type SystemMemoryOptions } from '../hw/memory.js';
-import { type BusLatency, SystemBus } from '../hw/system-bus.js';
-import type { InjectionPersistence } from '../ioda2/papr-injection.js';
+import { SystemBus } from '../hw/system-bus.js';
 import { Phb3 } from '../ioda2/phb3.js';
+import type { Phb3Profile } from '../ioda2/profile.js';
 import { Link } from '../pcie/link.js';
 import { Simulator, type SimulatorOptions } from '../sim/simulator.js';
 import { type AddressMap, programPbcq, REAL_MACHINE } from './hostboot.js';
+import { POWER8_TIMING, type TimingProfile } from './timing-profile.js';
 
 /** Anything that goes into a slot. */
 export interface Card {
@@ -23,12 +24,13 @@ export type SlotBuilder = (sim: Simulator, phb: number) => Card | undefined;
 export interface PowerNv8Options extends SimulatorOptions {
   readonly phbs?: number;
   readonly memory?: SystemMemoryOptions;
-  readonly busLatency?: Partial<BusLatency>;
+  readonly timing?: TimingProfile;
   /** Another presentation of interrupts than the plain one. */
   readonly interrupts?: (sim: Simulator) => InterruptController;
   readonly addressMap?: AddressMap;
   readonly slot?: SlotBuilder;
-  readonly injectionPersistence?: InjectionPersistence;
+  /** Choices for the PHBs other than the recommended ones. */
+  readonly phbProfile?: Partial<Phb3Profile>;
 }
 
 const DEFAULT_MEMORY_BYTES = 64 * 2 ** 30;
@@ -41,6 +43,7 @@ export class PowerNv8 {
   readonly interrupts: InterruptController;
   readonly phbs: readonly Phb3[];
   readonly addressMap: AddressMap;
+  readonly timing: TimingProfile;
 
   constructor(options: PowerNv8Options = {}) {
     const count = options.phbs ?? 1;
@@ -48,18 +51,19 @@ export class PowerNv8 {
       throw new RangeError(`a chip has 1 to ${PHBS_PER_CHIP} PHBs, not ${count}`);
     }
     this.sim = new Simulator(options);
+    this.timing = options.timing ?? POWER8_TIMING;
     this.memory = new SystemMemory(options.memory ?? { sizeBytes: DEFAULT_MEMORY_BYTES });
-    this.bus = new SystemBus(this.sim, this.memory, options.busLatency);
+    this.bus = new SystemBus(this.sim, this.memory, this.timing.bus);
     this.interrupts = options.interrupts?.(this.sim) ?? new InterruptController(this.sim);
     this.addressMap = options.addressMap ?? REAL_MACHINE;
     this.phbs = Array.from({ length: count }, (_, index) => this.#buildPhb(index, options));
   }
 
   #buildPhb(index: number, options: PowerNv8Options): Phb3 {
-    const link = new Link(this.sim, `PHB${index} link`, { maxSpeed: 3, maxWidth: 16 });
+    const link = new Link(this.sim, `PHB${index} link`, { maxSpeed: 3, maxWidth: 16, profile: this.timing.link });
     const phb = new Phb3({
-      ...{ link, index, bus: this.bus, interrupts: this.interrupts },
-      ...(options.injectionPersistence ? { injectionPersistence: options.injectionPersistence } : {}),
+      ...{ link, index, bus: this.bus, interrupts: this.interrupts, timing: this.timing.phb3 },
+      ...(options.phbProfile ? { profile: options.phbProfile } : {}),
     });
     programPbcq(phb, index, this.addressMap);
     options.slot?.(this.sim, index)?.plugInto(link);

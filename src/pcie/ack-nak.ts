@@ -10,7 +10,7 @@ import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { Disturbance } from './disturbance.js';
 import type { LinkSide } from './link-error.js';
-import { LINK_LIMITS, type LinkSpeed } from './link-profile.js';
+import type { LinkSpeed } from './link-profile.js';
 import type { LinkTiming } from './link-state.js';
 import { NEVER, ReplayBuffer } from './replay-buffer.js';
 
@@ -29,7 +29,7 @@ export interface AckNakHost {
 }
 
 export class AckNak {
-  readonly buffer = new ReplayBuffer(LINK_LIMITS.replayBufferBytes.value);
+  readonly buffer: ReplayBuffer;
   readonly packetDamage: Disturbance;
   readonly symbolDamage: Disturbance;
   /** Sequence number the receiver waits for. */
@@ -53,6 +53,7 @@ export class AckNak {
     private readonly host: AckNakHost,
     private readonly link: LinkTiming,
   ) {
+    this.buffer = new ReplayBuffer(link.limits.replayBufferBytes.value);
     this.packetDamage = new Disturbance(sim, `${name} packet damage`);
     this.symbolDamage = new Disturbance(sim, `${name} symbol damage`);
     this.nak = sim.handler(`${name} NAK`, (expected, life) => this.nakArrived(expected, life));
@@ -182,7 +183,7 @@ export class AckNak {
     this.link.report('replay-num-rollover', this.host.side);
     this.buffer.replays = 0;
     this.buffer.retrainings++;
-    if (this.buffer.retrainings > LINK_LIMITS.retrainings.value) this.link.giveUp();
+    if (this.buffer.retrainings > this.link.limits.retrainings.value) this.link.giveUp();
     else this.link.retrain();
   }
 

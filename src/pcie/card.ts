@@ -1,7 +1,7 @@
 /**
  * A card: what is plugged in below a link, with one to eight functions. It deals out packets to the functions, joins
  * their interrupt pins, and logs what concerns none of them alone in all of them.
- * Source: PCI Express base specification 2.2.8.1, 6.2.4 (errors of multi-function devices), 7.3.1.
+ * Source: PCI Express base specification 2.2.8.1, 6.2.4 (errors of multi-function devices), 7.3.1, 7.3.3.
  */
 import type { CorrectableError, UncorrectableError } from './aer-capability.js';
 import type { ConfigSpace } from './config-space.js';
@@ -14,6 +14,7 @@ import {
   functionOf,
   isCompletion,
   isConfiguration,
+  isForBusBelow,
   message,
   type Tlp,
   type TlpSink,
@@ -48,7 +49,7 @@ export interface CardFunction extends TlpSink {
   noteAdvisory(error: AdvisoryError, tlp: Tlp | undefined): ErrorMessage | undefined;
   noteCorrectable(error: CorrectableError): ErrorMessage | undefined;
   sendErrorMessage(kind: ErrorMessage): void;
-  /** A configuration request for a function the card does not have. */
+  /** A configuration request for a function the card does not have, or of type 1. */
   refuseConfiguration(tlp: Tlp): void;
 }
 
@@ -204,8 +205,9 @@ export class Card implements TlpSink, LinkPartner {
     return faults.includes('ECRC') ? 'ECRC' : undefined;
   }
 
+  /** A request of type 1 is for a bus below the one that has reached it: no function of a card is a bridge (7.3.3). */
   private configuration(tlp: Tlp): void {
-    const target = this.byNumber[functionOf(tlp.targetId!)];
+    const target = isForBusBelow(tlp) ? undefined : this.byNumber[functionOf(tlp.targetId!)];
     if (target !== undefined) {
       target.receive(tlp);
       return;

@@ -16,6 +16,7 @@ import {
   isAtomic,
   isConfiguration,
   isConfigurationWrite,
+  isForBusBelow,
   isInputOutput,
   splitCompletions,
   type Tlp,
@@ -93,9 +94,10 @@ export class Completer {
     else this.nonPosted(tlp);
   }
 
-  /** A request for a function that is not there. */
+  /** A request for a function that is not there, or for a bus below the card: then this function answers for it. */
   refuseConfiguration(tlp: Tlp): void {
-    this.later(completion(tlp, tlp.targetId!, 'UR'), this.host.configNs);
+    const id = isForBusBelow(tlp) ? this.completerId(tlp) : tlp.targetId!;
+    this.later(completion(tlp, id, 'UR'), this.host.configNs);
   }
 
   private configuration(tlp: Tlp): void {

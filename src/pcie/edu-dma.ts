@@ -5,13 +5,13 @@
  * Where it differs: a transfer that leaves the buffer makes QEMU stop or overwrite itself; here it does not take place,
  * and the command ends. A DMA read that fails leaves zeros in the buffer, as it does there; how it failed is kept.
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { defineTraceKind } from '../sim/trace.js';
 import type { DmaRequester, ReadResult, ReadStatus } from './dma-requester.js';
 import { EDU_BUFFER_AT, EDU_BUFFER_BYTES, EDU_COMMAND, type EduRegister } from './edu-registers.js';
-import type { Figure } from './link-profile.js';
 import type { Address } from './tlp.js';
 
 export type EduDmaRegister = Extract<EduRegister, `DMA_${string}`>;

@@ -5,6 +5,7 @@
  * Where it differs: every reset clears the device (QEMU's forgets its configuration only), and an access that the
  * device does not take, narrower than 4 bytes or not aligned, is answered with Completer Abort.
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
@@ -20,7 +21,7 @@ import {
   eduRegisterAt,
 } from './edu-registers.js';
 import type { BarRead, BarWrite, DeviceReset } from './endpoint.js';
-import type { Figure } from './link-profile.js';
+import type { EndpointTiming } from './endpoint-options.js';
 import { PEER_IMAGES, PeerDevice } from './peer-devices.js';
 import { type Address, addressOf } from './tlp.js';
 
@@ -35,7 +36,7 @@ export interface EduTiming {
 export const EDU_TIMING: EduTiming = {
   dmaDelayNs: { value: 100e6, known: 'stated', source: 'qemu hw/misc/edu.c: dma_rw, 100 ms' },
   factorialNs: { value: 1000, known: 'assumed', source: '(M) QEMU computes in a thread of its own, as fast as it can' },
-  multiplicationNs: { value: 1, known: 'assumed', source: '(M) see factorialNs' },
+  multiplicationNs: { value: 1, known: 'assumed', source: '(M) see factorial' },
 };
 
 /**
@@ -48,7 +49,7 @@ export interface EduOptions {
   /** QEMU's property of this name; the default is 28 bits. */
   readonly dmaMask?: bigint;
   readonly byteOrder?: EduByteOrder;
-  readonly timing?: Partial<EduTiming>;
+  readonly timing?: Partial<EduTiming & EndpointTiming>;
 }
 
 const DEFAULT_DMA_MASK = (1n << 28n) - 1n;
@@ -68,7 +69,7 @@ export class Edu extends PeerDevice {
   private interruptStatus = 0;
 
   constructor(sim: Simulator, name: string, options: EduOptions = {}) {
-    super(sim, name, PEER_IMAGES.edu);
+    super(sim, name, PEER_IMAGES.edu, options.timing);
     this.byteOrder = options.byteOrder ?? 'little';
     this.figures = { ...EDU_TIMING, ...options.timing };
     this.computed = sim.handler(`${name} factorial`, () => this.factorialDone());

@@ -1,8 +1,9 @@
 /** What distinguishes one device from another before it does anything: registers, link, tags, times. */
+import type { Figure } from '../hw/figure.js';
 import type { PciExpressRegister } from './capabilities.js';
 import type { BarSpec, DeviceRegister } from './config-header.js';
 import type { ConfigLayout } from './config-space.js';
-import type { Figure, LinkSpeed, LinkWidth } from './link-profile.js';
+import type { LinkSpeed, LinkWidth } from './link-profile.js';
 
 export type EndpointRegister = DeviceRegister | PciExpressRegister;
 /** A device without the PCI Express capability (conventional, behind no bridge of its own) is accepted too. */

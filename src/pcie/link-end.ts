@@ -19,7 +19,7 @@ import {
   type Pool,
 } from './flow-control.js';
 import type { LinkSide } from './link-error.js';
-import { ENDPOINT_CREDITS } from './link-profile.js';
+import { endpointCredits } from './link-profile.js';
 import type { LinkTiming } from './link-state.js';
 import { TLP_REPLAYED, TLP_RESUMED, TLP_STALLED, traceLost, traceSent } from './link-trace.js';
 import { NEVER } from './replay-buffer.js';
@@ -45,7 +45,7 @@ export class LinkEnd implements AckNakHost {
 
   private sink: TlpSink | undefined;
   private far!: LinkEnd;
-  private advertised: Credits = ENDPOINT_CREDITS;
+  private advertised: Credits;
   private held = false;
   private readonly credits = new CreditAccount();
   private readonly acks: AckNak;
@@ -75,6 +75,7 @@ export class LinkEnd implements AckNakHost {
     readonly side: LinkSide,
     private readonly link: LinkTiming,
   ) {
+    this.advertised = endpointCredits(link.limits);
     this.acks = new AckNak(sim, name, this, link);
     this.dllpDamage = new Disturbance(sim, `${name} DLLP damage`);
     this.arrival = sim.handler(`${name} arrival`, (sequence, life) => this.arrive(sequence, life));

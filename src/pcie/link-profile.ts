@@ -2,19 +2,23 @@
  * Figures of a link's timing and of the buffers at its ends, each with its source and how well it is known.
  * Facts: pcie-timing; ioda2-phb3 10.2.
  */
+import type { Figure } from '../hw/figure.js';
 import type { Credits } from './flow-control.js';
 
 export type LinkSpeed = 1 | 2 | 3;
 export type LinkWidth = 1 | 2 | 4 | 8 | 16;
 
-/** A number nobody should have to take on trust. */
-export interface Figure {
-  readonly value: number;
-  readonly known: 'stated' | 'assumed';
-  readonly source: string;
+/** What the two ends can hold, and how long they try. */
+export interface LinkLimits {
+  readonly replayBufferBytes: Figure;
+  /** Retrainings in a row because one packet does not get across; then the link goes down. */
+  readonly retrainings: Figure;
+  /** Credits a receiver advertises of each header and data pool, as far as they are finite. */
+  readonly headerCredits: Figure;
+  readonly dataCredits: Figure;
 }
 
-export interface LinkProfile {
+export interface LinkProfile extends LinkLimits {
   /** PERST released (or card inserted) until the port sees a receiver. */
   readonly electricalDetectNs: Figure;
   /** The same after a reset that leaves the card powered. */
@@ -36,23 +40,24 @@ export interface LinkProfile {
   readonly creditRepeatNs: Figure;
 }
 
-/** What the two ends can hold, and how long they try. */
-export interface LinkLimits {
-  readonly replayBufferBytes: Figure;
-  /** Retrainings in a row because one packet does not get across; then the link goes down. */
-  readonly retrainings: Figure;
-  /** Credits a receiver advertises of each header and data pool, as far as they are finite. */
-  readonly headerCredits: Figure;
-  readonly dataCredits: Figure;
-}
-
 const FIRMWARE_TIMES = 'ioda2-phb3 10.2: presence within 100 ms, link typically 100 to 300 ms later';
+
+export const LINK_LIMITS: LinkLimits = {
+  replayBufferBytes: { value: 16384, known: 'assumed', source: '(M) twice what is under way on a full x16 link' },
+  retrainings: { value: 4, known: 'assumed', source: '(M) the specification sets no limit' },
+  headerCredits: {
+    value: 127,
+    known: 'assumed',
+    source: '(M) the most that 8-bit counters allow (PCI Express base specification 2.6.1.2)',
+  },
+  dataCredits: { value: 1024, known: 'assumed', source: '(M) 16 KiB, more than is under way on a full x16 link' },
+};
 
 export const LINK_PROFILE: LinkProfile = {
   electricalDetectNs: { value: 100e6, known: 'stated', source: FIRMWARE_TIMES },
   redetectNs: { value: 12e6, known: 'stated', source: 'PCI Express base specification 4.2.6.1: Detect.Quiet, 12 ms' },
   pollingNs: { value: 100e6, known: 'assumed', source: '(M) with configuration 150 ms: 250 ms in total after PERST' },
-  configurationNs: { value: 50e6, known: 'assumed', source: '(M) see pollingNs' },
+  configurationNs: { value: 50e6, known: 'assumed', source: '(M) see polling' },
   recoveryNs: {
     value: 1e6,
     known: 'assumed',
@@ -71,28 +76,24 @@ export const LINK_PROFILE: LinkProfile = {
     known: 'stated',
     source: 'PCI Express base specification 2.6.1.2: an UpdateFC of each kind at least every 30 us',
   },
-};
-
-export const LINK_LIMITS: LinkLimits = {
-  replayBufferBytes: { value: 16384, known: 'assumed', source: '(M) twice what is under way on a full x16 link' },
-  retrainings: { value: 4, known: 'assumed', source: '(M) the specification sets no limit' },
-  headerCredits: {
-    value: 127,
-    known: 'assumed',
-    source: '(M) the most that 8-bit counters allow (PCI Express base specification 2.6.1.2)',
-  },
-  dataCredits: { value: 1024, known: 'assumed', source: '(M) 16 KiB, more than is under way on a full x16 link' },
+  ...LINK_LIMITS,
 };
 
 const ENDLESS = Number.POSITIVE_INFINITY;
-const HEADERS = LINK_LIMITS.headerCredits.value;
-const DATA = LINK_LIMITS.dataCredits.value;
 
 /** A switch forwards completions, so it has to hold them. */
-export const SWITCH_CREDITS: Credits = { PH: HEADERS, PD: DATA, NPH: HEADERS, NPD: DATA, CPLH: HEADERS, CPLD: DATA };
+export function switchCredits({ headerCredits, dataCredits }: LinkLimits): Credits {
+  const [headers, data] = [headerCredits.value, dataCredits.value];
+  return { PH: headers, PD: data, NPH: headers, NPD: data, CPLH: headers, CPLD: data };
+}
 
 /** Endpoints and root ports take every completion they asked for (PCI Express base specification 2.6.1, table 2-37). */
-export const ENDPOINT_CREDITS: Credits = { ...SWITCH_CREDITS, CPLH: ENDLESS, CPLD: ENDLESS };
+export function endpointCredits(limits: LinkLimits): Credits {
+  return { ...switchCredits(limits), CPLH: ENDLESS, CPLD: ENDLESS };
+}
+
+export const SWITCH_CREDITS: Credits = switchCredits(LINK_LIMITS);
+export const ENDPOINT_CREDITS: Credits = endpointCredits(LINK_LIMITS);
 
 /** Payload bandwidth of one lane after encoding, in bits per nanosecond. Facts: pcie-timing "Rates". */
 export const LANE_GBPS: Readonly<Record<LinkSpeed, number>> = { 1: 2.0, 2: 4.0, 3: (8 * 128) / 130 };

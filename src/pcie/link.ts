@@ -15,8 +15,9 @@ import type { LinkError, LinkErrorListener, LinkSide } from './link-error.js';
 import { FIRST_SPEED, LinkNegotiation } from './link-negotiation.js';
 import {
   ackLatencyNs,
-  ENDPOINT_CREDITS,
+  endpointCredits,
   LINK_PROFILE,
+  type LinkLimits,
   type LinkProfile,
   type LinkSpeed,
   type LinkWidth,
@@ -116,6 +117,9 @@ export class Link implements LinkTiming {
   }
   get creditRepeatNs(): number {
     return this.profile.creditRepeatNs.value;
+  }
+  get limits(): LinkLimits {
+    return this.profile;
   }
   get maxPayloadBytes(): number {
     return this.maxPayload;
@@ -218,7 +222,7 @@ export class Link implements LinkTiming {
 
   insertCard(partner: LinkPartner): void {
     this.partner = partner;
-    this.down.advertise(partner.credits ?? ENDPOINT_CREDITS);
+    this.down.advertise(partner.credits ?? endpointCredits(this.profile));
     this.down.releaseCredits();
     partner.resetBy('fundamental');
     if (this.perst === 'asserted') {

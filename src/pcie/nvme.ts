@@ -3,13 +3,14 @@
  * Registers are declared in nvme-registers.ts; configuration space is that of QEMU's nvme. Source: NVM Express 1.2,
  * 3.1, 7.3, 7.6. Where the specification leaves a choice to the controller, the choice is (M).
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { ConfigSpace } from './config-space.js';
 import type { ReadResult } from './dma-requester.js';
 import { type BarRead, type BarWrite, type DeviceReset, littleEndian, littleEndianBytes } from './endpoint.js';
-import type { Figure } from './link-profile.js';
+import type { EndpointTiming } from './endpoint-options.js';
 import { NvmeAdmin } from './nvme-admin.js';
 import { ASYNC_EVENT, NvmeAsyncEvents } from './nvme-async-events.js';
 import { NvmeBlocks } from './nvme-blocks.js';
@@ -67,7 +68,7 @@ export interface NvmeOptions {
   /** CAP.DSTRD, 0 to 3: doorbells stand 4 shifted left by this apart. */
   readonly doorbellStride?: 0 | 1 | 2 | 3;
   readonly serialNumber?: string;
-  readonly timing?: Partial<NvmeTiming>;
+  readonly timing?: Partial<NvmeTiming & EndpointTiming>;
 }
 
 const DEFAULT_BLOCKS = 2 ** 21;
@@ -93,7 +94,7 @@ export class Nvme extends PeerDevice {
   private maskedVectors = 0;
 
   constructor(sim: Simulator, name: string, options: NvmeOptions = {}) {
-    super(sim, name, PEER_IMAGES.nvme);
+    super(sim, name, PEER_IMAGES.nvme, options.timing);
     this.stride = Math.min(options.doorbellStride ?? 0, NVME_LARGEST_STRIDE);
     this.figures = { ...NVME_TIMING, ...options.timing };
     this.registers = new ConfigSpace(`${name} registers`, nvmeRegisters(this.stride));

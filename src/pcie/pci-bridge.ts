@@ -3,6 +3,7 @@
  * go up under the identifier of the secondary bus, device 0, function 0, and with its own tags.
  * Source: PCI Express to PCI/PCI-X Bridge 1.0 2.3 (transaction ownership), 2.6 to 2.8, 10; PCI-to-PCI Bridge 1.2.
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
@@ -16,7 +17,7 @@ import { type CompletionProblem, DmaRequester, type ReadResult, type RequesterHo
 import { ENDPOINT_TIMING } from './endpoint-options.js';
 import { InterruptWires } from './interrupt-wires.js';
 import type { Link, LinkPartner } from './link.js';
-import type { Figure, LinkSpeed, LinkWidth } from './link-profile.js';
+import type { LinkSpeed, LinkWidth } from './link-profile.js';
 import { PCI_BUS_DEVICES, PCI_BUS_TIMING, PciBus, type PciBusHost, type PciBusTiming } from './pci-bus.js';
 import { PortErrors } from './port-errors.js';
 import { completionTimeoutOf, maxReadRequestOf } from './requester-limits.js';
@@ -50,10 +51,13 @@ export interface PciBridgeTiming {
   /** Through the bridge, either way, without the bus. */
   readonly bridgeNs: Figure;
   readonly configNs: Figure;
+  /** Of requests it carries up. */
+  readonly completionTimeoutNs: Figure;
 }
 export const PCI_BRIDGE_TIMING: PciBridgeTiming = {
   bridgeNs: { value: 300, known: 'assumed', source: '(M) store and forward between two clocks' },
   configNs: { value: 500, known: 'assumed', source: '(M) as an endpoint' },
+  completionTimeoutNs: ENDPOINT_TIMING.completionTimeoutNs,
 };
 
 export interface PciBridgeOptions {
@@ -173,7 +177,7 @@ export class PciBridge implements TlpSink, LinkPartner, RequesterHost, PciBusHos
     return maxReadRequestOf(this.config);
   }
   get completionTimeoutNs(): number {
-    return completionTimeoutOf(this.config, ENDPOINT_TIMING.completionTimeoutNs.value);
+    return completionTimeoutOf(this.config, this.timing.completionTimeoutNs.value);
   }
 
   // From the link.

@@ -3,13 +3,13 @@
  * messages. Packets stand for its transactions; a delayed read is a request and a completion.
  * Source: PCI Local Bus 3.0 2.2.8 (PERR#, SERR#), 3.2.2.3.4 (IDSEL), 3.3.3.1 (master abort), 4.2.3.1 (33 MHz).
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { type Card, CardError } from './card.js';
 import { STATUS_FIELDS } from './config-header.js';
 import { InterruptWires } from './interrupt-wires.js';
-import type { Figure } from './link-profile.js';
 import { SlotStore } from './slot-store.js';
 import {
   busOf,

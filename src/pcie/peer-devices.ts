@@ -18,6 +18,7 @@ import {
 import { type BarSpec, type DeviceRegister, deviceHeader } from './config-header.js';
 import { amend, type ConfigLayout, type ConfigRegister } from './config-space.js';
 import { Endpoint, type EndpointLayout } from './endpoint.js';
+import type { EndpointTiming } from './endpoint-options.js';
 import { msiXCapability } from './msi-x.js';
 
 export interface PeerImage {
@@ -149,8 +150,8 @@ export const PEER_IMAGES: Readonly<Record<PeerName, PeerImage>> = { nvme: nvme()
 
 /** A device made of an image. QEMU 7.2 answers ones beyond 256 bytes for devices behind this root port. */
 export class PeerDevice extends Endpoint {
-  constructor(sim: Simulator, name: string, image: PeerImage) {
-    super(sim, name, { layout: image.layout, bars: image.bars, maxSpeed: 1, maxWidth: 1 });
+  constructor(sim: Simulator, name: string, image: PeerImage, timing: Partial<EndpointTiming> = {}) {
+    super(sim, name, { layout: image.layout, bars: image.bars, maxSpeed: 1, maxWidth: 1, timing });
   }
 
   protected override readConfig(register: number, size: number): number {

@@ -9,7 +9,7 @@ import { type PciExpressOption, type PciExpressSpec, pciExpressCapability } from
 import { bridgeHeader } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
 import { Link } from './link.js';
-import { type LinkProfile, type LinkSpeed, type LinkWidth, SWITCH_CREDITS } from './link-profile.js';
+import { LINK_PROFILE, type LinkProfile, type LinkSpeed, type LinkWidth, switchCredits } from './link-profile.js';
 import { PortErrors } from './port-errors.js';
 import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
 import { bdf, type ErrorMessage, type Tlp, type TlpSink } from './tlp.js';
@@ -70,7 +70,7 @@ export class SwitchPort implements TlpSink {
     readonly device: number,
     private readonly wiring: { core: SwitchCore; spec: SwitchPortSpec; profile: LinkProfile | undefined },
   ) {
-    const { spec, profile } = wiring;
+    const { spec, profile = LINK_PROFILE } = wiring;
     this.config = new ConfigSpace(name, switchLayout(spec, 'downstream'));
     this.header = new BridgeHeader(this.config);
     this.errors = new PortErrors({
@@ -79,8 +79,8 @@ export class SwitchPort implements TlpSink {
       report: (kind) => wiring.core.report(this.rid, kind),
     });
     const { maxSpeed, maxWidth } = spec;
-    this.link = new Link(sim, `${name} link`, { maxSpeed, maxWidth, ...(profile === undefined ? {} : { profile }) });
-    this.link.up.advertise(SWITCH_CREDITS);
+    this.link = new Link(sim, `${name} link`, { maxSpeed, maxWidth, profile });
+    this.link.up.advertise(switchCredits(profile));
     bindPortToLink(this.config, this.link);
     followRegisters(this.config, this.link);
     this.link.up.attach(this);

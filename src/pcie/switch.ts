@@ -3,6 +3,7 @@
  * memory by window, completions by requester, messages upward; each hop costs time.
  * Source: PCI Express base specification 2.2.4, 7.3.3; PCI-to-PCI Bridge 1.2.
  */
+import type { Figure } from '../hw/figure.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
@@ -10,10 +11,11 @@ import { BridgeHeader } from './bridge-header.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
 import { LNKSTA_FIELDS, type PciExpressOption } from './capabilities.js';
 import { ConfigSpace, type ResetKind } from './config-space.js';
+import type { Credits } from './flow-control.js';
 import { InterruptWires } from './interrupt-wires.js';
 import type { Link, LinkPartner } from './link.js';
 import type { LinkEnd } from './link-end.js';
-import { type Figure, type LinkProfile, type LinkSpeed, type LinkWidth, SWITCH_CREDITS } from './link-profile.js';
+import { LINK_PROFILE, type LinkProfile, type LinkSpeed, type LinkWidth, switchCredits } from './link-profile.js';
 import { type Admission, PortErrors } from './port-errors.js';
 import { SlotStore } from './slot-store.js';
 import { type SwitchCore, SwitchPort, type SwitchPortSpec, type SwitchRegister, switchLayout } from './switch-port.js';
@@ -71,7 +73,7 @@ interface Forwarded {
 export class Switch implements TlpSink, LinkPartner, SwitchCore {
   readonly maxSpeed: LinkSpeed;
   readonly maxWidth: LinkWidth;
-  readonly credits = SWITCH_CREDITS;
+  readonly credits: Credits;
   /** The upstream port's registers. */
   readonly config: ConfigSpace<SwitchRegister>;
   readonly header: BridgeHeader;
@@ -93,6 +95,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
     this.maxSpeed = options.maxSpeed ?? 3;
     this.maxWidth = options.maxWidth ?? 8;
     this.timing = options.timing ?? SWITCH_TIMING;
+    this.credits = switchCredits(options.profile ?? LINK_PROFILE);
     const spec: SwitchPortSpec = {
       vendorId: options.vendorId ?? 0x10b5,
       deviceId: options.deviceId ?? 0x8732,

@@ -163,6 +163,11 @@ export function isConfigurationWrite(tlp: Tlp): boolean {
   return tlp.kind === 'CfgWr0' || tlp.kind === 'CfgWr1';
 }
 
+/** A configuration request of type 1, which only a bridge takes. */
+export function isForBusBelow(tlp: Tlp): boolean {
+  return tlp.kind === 'CfgRd1' || tlp.kind === 'CfgWr1';
+}
+
 export function isAtomic(tlp: Tlp): boolean {
   return tlp.kind === 'FetchAdd' || tlp.kind === 'Swap' || tlp.kind === 'CAS';
 }

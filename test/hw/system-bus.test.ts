@@ -5,9 +5,8 @@ import { SystemMemory } from '../../src/hw/memory.js';
 import { SyncHost, UnansweredAccessError } from '../../src/hw/sync-host.js';
 import {
   BUS_ABANDONED,
+  BUS_TIMING,
   BUS_UNCLAIMED,
-  type BusLatency,
-  DEFAULT_BUS_LATENCY,
   MMIO_LOAD,
   SystemBus,
   TicketError,
@@ -16,13 +15,20 @@ import { delay, race } from '../../src/sim/process.js';
 import { Simulator } from '../../src/sim/simulator.js';
 import { CHIP_BASE, FakeChip } from './fake-chip.js';
 
-function setUp(latency: Partial<BusLatency> = {}) {
+type LegsNs = Partial<Record<keyof typeof BUS_TIMING, number>>;
+
+function setUp(legsNs: LegsNs = {}) {
   const sim = new Simulator();
   const memory = new SystemMemory({ sizeBytes: 0x10000 });
-  const bus = new SystemBus(sim, memory, latency);
+  const bus = new SystemBus(sim, memory, timingOf(legsNs));
   const chip = new FakeChip(sim, bus);
   const cpu = new CpuPort('cpu0', bus, new InterruptController(sim));
   return { sim, memory, bus, chip, cpu, host: new SyncHost(bus) };
+}
+
+function timingOf(legsNs: LegsNs): typeof BUS_TIMING {
+  const given = Object.entries(legsNs).map(([name, value]) => [name, { value, known: 'assumed', source: '' }]);
+  return { ...BUS_TIMING, ...(Object.fromEntries(given) as Partial<typeof BUS_TIMING>) };
 }
 
 describe('a process at a processor port', () => {
@@ -30,8 +36,8 @@ describe('a process at a processor port', () => {
     const { sim, chip, cpu } = setUp();
     chip.answer = 'later';
     expect(sim.complete('firmware', cpu.load(CHIP_BASE + 0x210, 8))).toBe(0x1122_3344_5566_7788n);
-    expect(chip.accesses).toEqual([[DEFAULT_BUS_LATENCY.mmioLoadNs, 'load', 0x210, 8]]);
-    expect(cpu.now).toBe(DEFAULT_BUS_LATENCY.mmioLoadNs + 16_000);
+    expect(chip.accesses).toEqual([[BUS_TIMING.mmioLoadNs.value, 'load', 0x210, 8]]);
+    expect(cpu.now).toBe(BUS_TIMING.mmioLoadNs.value + 16_000);
   });
 
   it('gets a value that was answered at once, right-justified to the size asked', () => {
@@ -67,7 +73,7 @@ describe('a process at a processor port', () => {
       expect(sim.complete('load', cpu.load(0x100, size))).toBe(BigInt.asUintN(8 * size, 0x8877_6655_4433_2211n));
     }
     expect(cpu.memory.read64(0x100)).toBe(0x8877_6655_4433_2211n);
-    expect(cpu.now).toBe(8 * DEFAULT_BUS_LATENCY.memoryNs);
+    expect(cpu.now).toBe(8 * BUS_TIMING.memoryNs.value);
     expect(chip.accesses).toEqual([]);
   });
 

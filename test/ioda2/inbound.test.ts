@@ -34,8 +34,8 @@ describe('a DMA through RTT, TVT and TCE', () => {
     const coldNs = answerNs(0x1000n);
     const hotNs = answerNs(0x1000n);
     const newPageNs = answerNs(0x3000n - 0x1000n);
-    expect(coldNs - hotNs).toBe(2 * PHB3_TIMING.tableFetch.ns);
-    expect(newPageNs - hotNs).toBe(PHB3_TIMING.tableFetch.ns);
+    expect(coldNs - hotNs).toBe(2 * PHB3_TIMING.tableFetchNs.value);
+    expect(newPageNs - hotNs).toBe(PHB3_TIMING.tableFetchNs.value);
   });
 
   it('is answered in pieces that end on read completion boundaries', () => {

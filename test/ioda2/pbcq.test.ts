@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { msbMask } from '../../src/hw/bits.js';
-import { DEFAULT_BUS_LATENCY } from '../../src/hw/system-bus.js';
+import { BUS_TIMING } from '../../src/hw/system-bus.js';
 import { memoryWrite } from '../../src/pcie/tlp.js';
 import { booted, halves, IRQ_BASE, m32, m64, ONES, PE, RID, type Rig } from './rig.js';
 
@@ -91,7 +91,7 @@ describe('CQ status', () => {
     rig.setIve(0x10, {});
     for (const address of [0x1000n, 0xffff_0000n]) {
       const ticket = rig.machine.bus.beginScomRead(0x0201_200f);
-      rig.run(Math.floor(DEFAULT_BUS_LATENCY.scomNs - wireNs - 50));
+      rig.run(Math.floor(BUS_TIMING.scomNs.value - wireNs - 50));
       rig.card.send(memoryWrite(RID, halves(address), Uint8Array.of(0x10, 0, 0, 0)));
       rig.run(2000);
       expect(rig.machine.bus.take(ticket)).toBe(CQ_INBOUND);

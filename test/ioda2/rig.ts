@@ -219,7 +219,7 @@ export class Rig {
     this.card.send(memoryWrite(RID, halves(0x1000n), Uint8Array.of(2)));
     const start = this.now;
     while (this.memory.read8(PAGE_AT(1)) !== 2) this.run(1);
-    const ns = this.now - start - PHB3_TIMING.inboundPipeline.ns - PHB3_TIMING.memoryWrite.ns;
+    const ns = this.now - start - PHB3_TIMING.inboundPipelineNs.value - PHB3_TIMING.memoryWriteNs.value;
     this.run(5000);
     return ns;
   }

@@ -47,6 +47,27 @@ describe('a card of several functions', () => {
     for (const fn of [0, 1, 4]) expect(r.config(FN(fn), CE_STATUS)).toBe(0x2000);
   });
 
+  it('refuses configuration requests of type 1: a bus below it does not exist, and no register is reached', () => {
+    const { r, f0, f1 } = bench();
+    const target = bdf(2, 0, 1);
+    // Bus 2 lies below the port, and no bridge has made the request one of type 0.
+    expect(r.port.routeConfig(target)).toBe('type1');
+    expect(r.cfgRead(target, 0)).toMatchObject({ status: 'UR', completerId: FN(0) });
+    expect(r.cfgWrite(target, COMMAND, 2, 0)).toMatchObject({ status: 'UR', completerId: FN(0) });
+    expect([f0.rid, f1.rid]).toEqual([FN(0), FN(1)]);
+    expect(r.config(FN(1), COMMAND, 2)).toBe(0x0006);
+    for (const fn of [0, 1, 4]) expect(r.config(FN(fn), CE_STATUS)).toBe(0x2000);
+  });
+
+  it('of one function refuses requests of type 1 alike, before it knows its own number too', () => {
+    const r = new Rig();
+    const box = new Box(r.sim);
+    box.plugInto(r.link);
+    r.powerOn();
+    expect(r.cfgWrite(bdf(2, 0, 0), BAR0, 4, BASE(0))).toMatchObject({ status: 'UR', completerId: bdf(2, 0, 0) });
+    expect([box.rid, r.config(FN(0), BAR0)]).toEqual([0, 0]);
+  });
+
   it('of one function has no such bit', () => {
     const r = new Rig();
     new Box(r.sim).plugInto(r.link);

@@ -1,6 +1,7 @@
 /** `phbsim run <scenario>`: a machine boots, a fault strikes, and hardware and software do what they do. */
 import { Command, InvalidArgumentError } from 'commander';
 import { FAULTS, type FaultDeclaration } from '../faults/catalogue.js';
+import { rangeOf } from '../faults/parameters.js';
 import { ScenarioError } from '../scenario/problems.js';
 import { readScenario } from '../scenario/read-scenario.js';
 import { allMet, formatRun, type ReportOptions, runToJson } from '../scenario/report.js';
@@ -8,10 +9,12 @@ import { runScenario } from '../scenario/runner.js';
 import { formatTimeline, timelineOf } from '../scenario/timeline.js';
 import { HOST_STREAMS, readInput, type Streams, shownName, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
+import { profileFrom, profileOpener } from './profile-files.js';
 
 export interface RunOptions {
   readonly json?: boolean;
   readonly seed?: string;
+  readonly profile?: string;
   readonly log?: boolean;
   readonly timeline?: boolean;
   readonly trace?: number;
@@ -23,14 +26,16 @@ const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 export function runRun(file: string, options: RunOptions, streams: Streams = HOST_STREAMS): number {
   try {
     const name = shownName(file);
-    const scenario = readScenario(name, decodeText(name, readInput(file, streams), WANTED));
+    const text = decodeText(name, readInput(file, streams), WANTED);
+    const scenario = readScenario(name, text, profileOpener(file, streams));
     const result = runScenario(scenario, {
       ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.profile === undefined ? {} : { timing: profileFrom(options.profile, streams) }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
     });
     const report: ReportOptions = {
       log: options.log === true ? 'whole' : 'from-fault',
-      again: `phbsim run ${shellWord(file)} --seed ${shellWord(result.system.sim.seed)}`,
+      again: againOf(file, options, result.system.sim.seed),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
     };
     if (options.json === true) streams.out(runToJson(result, report));
@@ -45,6 +50,11 @@ export function runRun(file: string, options: RunOptions, streams: Streams = HOS
   }
 }
 
+function againOf(file: string, { profile }: RunOptions, seed: string): string {
+  const timing = profile === undefined ? '' : ` --profile ${shellWord(profile)}`;
+  return `phbsim run ${shellWord(file)}${timing} --seed ${shellWord(seed)}`;
+}
+
 function shellWord(word: string): string {
   return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
@@ -57,9 +67,10 @@ export function listFaults(): string {
       `    ${fault.about}`,
       `    ${fault.outcome}`,
       ...Object.entries(fault.parameters).map(
-        ([name, { about, least, most, byDefault }]) =>
-          `    ${name}: ${about}, ${least} to ${most}, default ${byDefault}`,
+        ([name, parameter]) => `    ${name}: ${parameter.about}, ${rangeOf(parameter)}`,
       ),
+      ...(fault.events === undefined ? [] : [`    event: ${fault.events.join(' or ')}`]),
+      ...(fault.aer === undefined ? [] : [`    AER: ${fault.aer.join(', ')}`]),
     ])
     .join('\n');
 }
@@ -78,6 +89,7 @@ export function runCommand(): Command {
     .argument('[scenario]', 'scenario file (YAML); - reads standard input')
     .option('--json', 'print the whole outcome as JSON')
     .option('--seed <text>', 'seed of all chance, instead of the one in the file')
+    .option('--profile <name-or-file>', 'timing profile, instead of the one in the file; see phbsim profile --help')
     .option('--log', 'show the logs of firmware and kernel since power-on')
     .option('--timeline', 'print nothing but the timeline')
     .option('--trace <count>', 'also show the last trace records', recordCount)

@@ -10,11 +10,13 @@ import { MemoryFileError } from '../hw/memory-file.js';
 import { ScenarioError } from '../scenario/problems.js';
 import { HOST_STREAMS, readInput, shownName, type TextStreams, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
+import { profileFrom, profileOpener } from './profile-files.js';
 
 export interface ServeOptions {
   readonly qtest: string;
   readonly machine?: string;
   readonly memoryFile?: string;
+  readonly profile?: string;
 }
 
 /** Resolves with what ended the service, when something does. */
@@ -66,9 +68,13 @@ async function serve(
   streams.err(`phbsim serve: ${reason}, closed`);
 }
 
-function machineOptionsOf({ machine, memoryFile }: ServeOptions, streams: TextStreams): CosimMachineOptions {
+function machineOptionsOf({ machine, memoryFile, profile }: ServeOptions, streams: TextStreams): CosimMachineOptions {
   const options = machine === undefined ? DEFAULT_COSIM_MACHINE : machineOf(machine, streams);
-  return memoryFile === undefined ? options : { ...options, memory: parseMemoryFile(memoryFile) };
+  return {
+    ...options,
+    ...(memoryFile === undefined ? {} : { memory: parseMemoryFile(memoryFile) }),
+    ...(profile === undefined ? {} : { timing: profileFrom(profile, streams) }),
+  };
 }
 
 function machineOf(file: string, streams: TextStreams): CosimMachineOptions {
@@ -79,7 +85,8 @@ function machineOf(file: string, streams: TextStreams): CosimMachineOptions {
       `${name}: ${bytes.length} bytes, and a machine is a few lines of YAML or JSON: name another file`,
     );
   }
-  return readMachineFile(name, decodeText(name, bytes, 'no machine: give YAML or JSON, see phbsim serve --help'));
+  const text = decodeText(name, bytes, 'no machine: give YAML or JSON, see phbsim serve --help');
+  return readMachineFile(name, text, profileOpener(file, streams));
 }
 
 function describe({ slots, memory, firmware }: CosimMachineOptions): string {
@@ -113,6 +120,7 @@ export function serveCommand(): Command {
     .description("let foreign software drive a machine over a socket, with QEMU's qtest protocol")
     .requiredOption('--qtest <address>', 'where to listen: unix:PATH or tcp:127.0.0.1:PORT (0: any free port)')
     .option('--machine <file>', 'YAML or JSON, see below')
+    .option('--profile <name-or-file>', 'timing of everything but the bus, see phbsim profile --help')
     .option('--memory-file <path,base=,size=>', 'system memory is this file, shared with whoever maps it')
     .addHelpText(
       'after',
@@ -123,6 +131,7 @@ export function serveCommand(): Command {
         'Without --machine it has three PHBs, an edu device below PHB0 and 2 GiB of memory. A machine file says otherwise:',
         '  { phbs: 3, memory: 2 GiB, slots: { 0: edu, 1: nvme, 2: nic }, dma-mask: 0xffffffff, firmware: skiboot }',
         'Cards are nic, edu, nvme, e1000e or empty; dma-mask is of the edu devices; firmware is none (default) or skiboot.',
+        'profile names the timing of everything but the bus, which takes no time here.',
         'Virtual time moves only by clock_step and clock_set; a load from a device takes the time it needs.',
         'irq_intercept_in interrupts reports every interrupt as "IRQ raise N" and "IRQ lower N",',
         'irq_intercept_in /machine/chip[0]/core[1]/thread[0] the line to the processor.',

@@ -7,12 +7,15 @@
  * A queue of stores that no clock_step lets go is cut short: beyond a limit the next access lets them drain first, as a
  * full posted-write buffer would.
  */
+import type { Figure } from '../hw/figure.js';
 import type { AccessSize } from '../hw/host-port.js';
 import type { SystemMemory, SystemMemoryOptions } from '../hw/memory.js';
 import { SyncHost } from '../hw/sync-host.js';
+import type { BusTiming } from '../hw/system-bus.js';
 import type { Phb3 } from '../ioda2/phb3.js';
 import { QEMU_POWERNV8 } from '../machine/hostboot.js';
 import { type Card, PowerNv8 } from '../machine/powernv8.js';
+import { POWER8_TIMING, type TimingProfile } from '../machine/timing-profile.js';
 import { Edu } from '../pcie/edu.js';
 import { Nic } from '../pcie/nic.js';
 import { peerCard } from '../pcie/peer-cards.js';
@@ -38,6 +41,8 @@ export interface CosimMachineOptions {
   readonly dmaMask?: bigint;
   /** skiboot: OPAL has booted when the first command comes. Else a client says `opal boot`, or does without. */
   readonly firmware?: FirmwareKind;
+  /** All but the bus, which takes no time here. */
+  readonly timing?: TimingProfile;
   readonly seed?: string;
 }
 
@@ -50,7 +55,8 @@ export const DEFAULT_COSIM_MACHINE: CosimMachineOptions = {
 /** The only line of the thread that this machine has: external interrupts. */
 const THREAD_LINE = 0;
 
-const NO_LATENCY = { mmioLoadNs: 0, mmioStoreNs: 0, scomNs: 0, memoryNs: 0 };
+const AT_ONCE: Figure = { value: 0, known: 'assumed', source: '(M) the clock is in the hand of the client' };
+const INSTANT_BUS: BusTiming = { mmioLoadNs: AT_ONCE, mmioStoreNs: AT_ONCE, scomNs: AT_ONCE, memoryNs: AT_ONCE };
 const MOST_PENDING_EVENTS = 4096;
 /** Longer than a device's longest silence. */
 const DRAIN_NS = 100e6;
@@ -66,7 +72,8 @@ export class CosimMachine implements QtestTarget {
   constructor(options: CosimMachineOptions = DEFAULT_COSIM_MACHINE) {
     const { slots } = options;
     const machine = new PowerNv8({
-      ...{ phbs: slots.length, memory: options.memory, addressMap: QEMU_POWERNV8, busLatency: NO_LATENCY },
+      ...{ phbs: slots.length, memory: options.memory, addressMap: QEMU_POWERNV8 },
+      timing: { ...(options.timing ?? POWER8_TIMING), bus: INSTANT_BUS },
       // Any number of accesses may come at one instant; what runs in circles is found by StandstillError.
       instantBudget: Number.POSITIVE_INFINITY,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
@@ -170,17 +177,22 @@ export class CosimMachine implements QtestTarget {
   }
 }
 
-function cardOf(sim: Simulator, phb: number, { slots, dmaMask }: CosimMachineOptions): Card | undefined {
+function cardOf(sim: Simulator, phb: number, options: CosimMachineOptions): Card | undefined {
+  const { slots, dmaMask, timing = POWER8_TIMING } = options;
   const kind = slots[phb]!;
   switch (kind) {
     case 'empty':
       return undefined;
     case 'nic':
-      return new Nic(sim, `slot${phb}`);
+      return new Nic(sim, `slot${phb}`, { timing: timing.endpoint });
     case 'edu':
       // QEMU 7.2 gives this device the byte order of the processor it is built for.
-      return new Edu(sim, `slot${phb} edu`, { byteOrder: 'big', ...(dmaMask === undefined ? {} : { dmaMask }) });
+      return new Edu(sim, `slot${phb} edu`, {
+        byteOrder: 'big',
+        timing: { ...timing.endpoint, ...timing.edu },
+        ...(dmaMask === undefined ? {} : { dmaMask }),
+      });
     default:
-      return peerCard(sim, `slot${phb} ${kind}`, kind);
+      return peerCard(sim, `slot${phb} ${kind}`, kind, timing);
   }
 }

@@ -3,18 +3,19 @@ import { statSync } from 'node:fs';
 import { isMap, parseDocument } from 'yaml';
 import type { SystemMemoryOptions } from '../hw/memory.js';
 import { PHBS_PER_CHIP } from '../machine/powernv8.js';
+import { type OpenProfile, readNamedProfile, readTimingProfile } from '../scenario/read-profile.js';
 import { MapReader, Reader, type Value } from '../scenario/reader.js';
 import { BYTE_SIZE_REMEDY, parseByteSize } from './byte-size.js';
 import { CARD_KINDS, type CardKind, type CosimMachineOptions, DEFAULT_COSIM_MACHINE } from './cosim-machine.js';
 import { FIRMWARE_KINDS } from './firmware.js';
 
-const KEYS = ['phbs', 'memory', 'slots', 'dma-mask', 'firmware'] as const;
+const KEYS = ['phbs', 'memory', 'slots', 'dma-mask', 'firmware', 'profile'] as const;
 const LEAST_MEMORY_BYTES = 2 ** 16;
 const MOST_MEMORY_BYTES = 2 ** 46;
 const BUS_END = 2 ** 50;
 
 /** Throws an error that names file, line, field and remedy for each problem in it. What is absent is as by default. */
-export function readMachineFile(file: string, text: string): CosimMachineOptions {
+export function readMachineFile(file: string, text: string, open?: OpenProfile): CosimMachineOptions {
   const reader = new Reader(file, text);
   const machine = machineMap(reader);
   machine.only(KEYS);
@@ -25,11 +26,13 @@ export function readMachineFile(file: string, text: string): CosimMachineOptions
   const sizeBytes = memory === undefined ? DEFAULT_COSIM_MACHINE.memory.sizeBytes : readMemory(memory);
   const dmaMask = machine.get('dma-mask')?.word();
   const firmware = machine.get('firmware')?.oneOf(FIRMWARE_KINDS, 'firmware');
+  const profile = readNamedProfile(machine.get('profile'), open);
   reader.finish();
   return {
     ...{ slots, memory: { sizeBytes: sizeBytes! } },
     ...(dmaMask === undefined ? {} : { dmaMask }),
     ...(firmware === undefined ? {} : { firmware }),
+    ...(profile === undefined ? {} : { timing: readTimingProfile(profile.file, profile.text) }),
   };
 }
 

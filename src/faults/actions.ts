@@ -1,15 +1,24 @@
 /** How each fault is done: through the knobs of the card, its link or the switch, never through the bridge. */
+
+import type { RequestClass, WrongAnswer } from '../pcie/endpoint.js';
+import type { Link } from '../pcie/link.js';
+import type { LinkEnd } from '../pcie/link-end.js';
 import type { ErrorMessage } from '../pcie/tlp.js';
 import { addressOf } from '../pcie/tlp.js';
+import type { PacketClass, PacketDefect } from '../pcie/tlp-defects.js';
 import type { RandomStream } from '../sim/random.js';
-import type { FaultKind } from './catalogue.js';
+import type { TimeNs } from '../sim/time.js';
+import { type FaultKind, FUNCTION_ERRORS, type FunctionError } from './catalogue.js';
+import type { ParameterValue } from './parameters.js';
 import type { CardTarget, FaultTarget, PageKind } from './target.js';
 
 /** One fault at the moment it strikes. */
 export interface StrikeContext {
   readonly target: FaultTarget;
-  readonly parameters: Readonly<Record<string, number>>;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
   readonly random: RandomStream;
+  /** Ends later what the fault does to `what`, unless another fault still does it then. */
+  undoAfter(delayNs: TimeNs, what: object, end: () => void): void;
 }
 
 /** What came of it. `address`: where the card reached to. `missed`: nothing happened, and why. */
@@ -35,6 +44,9 @@ function onCard(action: (card: CardTarget, context: StrikeContext) => StrikeOutc
       : { missed: `${context.target.name} is not a card` };
 }
 
+const numberIn = ({ parameters }: StrikeContext, name: string): number => parameters[name] as number;
+const choiceIn = ({ parameters }: StrikeContext, name: string): string => parameters[name] as string;
+
 function strayWrite(card: CardTarget, address: bigint, bytes: number): StrikeOutcome {
   return card.endpoint.strayWrite(address, bytes) ? { address } : NOT_MASTER;
 }
@@ -47,10 +59,10 @@ function strayRead(card: CardTarget, address: bigint, bytes: number): StrikeOutc
 
 /** An access of `bytes` that stays inside a page of the given kind. */
 function inPage(kind: PageKind, access: typeof strayWrite): Action {
-  return onCard((card, { parameters, random }) => {
-    const page = card.pages?.pick(kind, random);
+  return onCard((card, context) => {
+    const page = card.pages?.pick(kind, context.random);
     if (page === undefined) return { missed: `the driver of ${card.name} has no ${kind} page now` };
-    return access(card, page, parameters['bytes']!);
+    return access(card, page, numberIn(context, 'bytes'));
   });
 }
 
@@ -63,30 +75,93 @@ function message(kind: ErrorMessage): Action {
   };
 }
 
-function wrongAnswer(answer: 'CA' | 'UR' | 'nothing'): Action {
-  return onCard((card, { parameters }) => {
-    card.endpoint.answerNextRequests('memory', answer, parameters['count']!);
+function wrongAnswer(answer: WrongAnswer): Action {
+  return onCard((card, context) => {
+    const requests = choiceIn(context, 'requests') as RequestClass;
+    card.endpoint.answerNextRequests(requests, answer, numberIn(context, 'count'));
     return DONE;
   });
 }
+
+/** Defects of data: a packet that carries none cannot show them. */
+const NEEDS_DATA: readonly PacketDefect[] = ['length-not-payload', 'payload-too-long'];
+const WITHOUT_DATA: readonly PacketClass[] = ['read', 'message'];
+
+function damaged(defectOf: (context: StrikeContext) => PacketDefect): Action {
+  return onCard((card, context) => {
+    const defect = defectOf(context);
+    const packets = choiceIn(context, 'packet') as PacketClass;
+    if (NEEDS_DATA.includes(defect) && WITHOUT_DATA.includes(packets)) {
+      return { missed: `a ${packets} carries no data: ${defect} fits a write or a completion` };
+    }
+    if (defect === 'byte-enables' && !REQUESTS.includes(packets)) {
+      return { missed: `a ${packets} has no byte enables: ${defect} fits a write or a read` };
+    }
+    card.endpoint.damageNextPackets(packets, defect, numberIn(context, 'count'));
+    return DONE;
+  });
+}
+const REQUESTS: readonly PacketClass[] = ['write', 'read'];
+
+function onLink(action: (link: Link, context: StrikeContext) => void): Action {
+  return onCard((card, context) => {
+    if (!card.link.isUp) return { missed: `the link of ${card.name} is down` };
+    action(card.link, context);
+    return DONE;
+  });
+}
+
+/** The end that sends what goes in the direction of the fault. */
+function sender(link: Link, context: StrikeContext): LinkEnd {
+  return choiceIn(context, 'direction') === 'up' ? link.down : link.up;
+}
+
+function receiver(link: Link, context: StrikeContext): LinkEnd {
+  return choiceIn(context, 'direction') === 'up' ? link.up : link.down;
+}
+
+function hitNext(damage: 'packetDamage' | 'symbolDamage' | 'dllpDamage'): Action {
+  return onLink((link, context) => sender(link, context)[damage].hitNext(numberIn(context, 'count')));
+}
+
+function noise(link: Link, context: StrikeContext): void {
+  const damage = sender(link, context).packetDamage;
+  damage.hitShare(numberIn(context, 'percent'), 100);
+  context.undoAfter(numberIn(context, 'for'), damage, () => damage.hitShare(0, 1));
+}
+
+function holdCredits(link: Link, context: StrikeContext): void {
+  const end = receiver(link, context);
+  end.holdCredits();
+  context.undoAfter(numberIn(context, 'for'), end, () => end.releaseCredits());
+}
+
+const failLanes: Action = onCard((card, context) => {
+  const { maxWidth } = card.link.options;
+  const first = numberIn(context, 'first');
+  if (first >= maxWidth) return { missed: `the slot of ${card.name} has lanes 0 to ${maxWidth - 1}` };
+  card.link.failLanes(...Array.from({ length: maxWidth - first }, (_, i) => first + i));
+  return DONE;
+});
 
 export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
   'dma-write-unmapped': inPage('unmapped', strayWrite),
   'dma-read-unmapped': inPage('unmapped', strayRead),
   'dma-write-readonly': inPage('read-only', strayWrite),
   'dma-read-writeonly': inPage('write-only', strayRead),
-  'dma-outside-window': onCard((card, { parameters, random }) => {
+  'dma-outside-window': onCard((card, context) => {
     if (card.pages === undefined) return { missed: `${card.name} has no DMA window now` };
     const { windowEnd, pageBytes } = card.pages;
     const beyond = windowEnd > FOUR_GIB ? windowEnd : FOUR_GIB;
-    return strayWrite(card, beyond + BigInt(random.below(2 ** 20) * pageBytes), parameters['bytes']!);
+    const address = beyond + BigInt(context.random.below(2 ** 20) * pageBytes);
+    return strayWrite(card, address, numberIn(context, 'bytes'));
   }),
-  'poisoned-write': onCard((card, { parameters }) => {
-    card.endpoint.dma.poisonNextWrites(parameters['count']!);
+  'poisoned-write': onCard((card, context) => {
+    card.endpoint.dma.poisonNextWrites(numberIn(context, 'count'));
     return DONE;
   }),
-  'foreign-msi': onCard((card, { parameters }) => {
-    const address = MSI64_BASE + BigInt(parameters['vector']!) * MSI_STRIDE;
+  'foreign-msi': onCard((card, context) => {
+    const address = MSI64_BASE + BigInt(numberIn(context, 'vector')) * MSI_STRIDE;
     return card.endpoint.dma.write(addressOf(address), MSI_DATA) ? { address } : NOT_MASTER;
   }),
   'completer-abort': wrongAnswer('CA'),
@@ -114,6 +189,29 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
     card.endpoint.stopResponding();
     return DONE;
   }),
+  'request-retry': wrongAnswer('CRS'),
+  'poisoned-completion': onCard((card, context) => {
+    card.endpoint.damageNextPackets('completion', 'poisoned', numberIn(context, 'count'));
+    return DONE;
+  }),
+  'malformed-tlp': damaged((context) => choiceIn(context, 'defect') as PacketDefect),
+  '4k-crossing': damaged(() => 'crosses-4k'),
+  'ecrc-error': damaged(() => 'damaged-digest'),
+  'function-error': onCard((card, context) => {
+    card.endpoint.raiseUncorrectable(FUNCTION_ERRORS[choiceIn(context, 'error') as FunctionError]);
+    return DONE;
+  }),
+  'lcrc-error': hitNext('packetDamage'),
+  'receiver-error': hitNext('symbolDamage'),
+  'bad-dllp': hitNext('dllpDamage'),
+  'link-noise': onLink(noise),
+  'link-retrain': onLink((link) => link.retrain()),
+  'lane-failure': failLanes,
+  'equalization-failure': onCard((card, context) => {
+    card.link.failNextEqualisations(numberIn(context, 'count'));
+    return DONE;
+  }),
+  'credit-stall': onLink(holdCredits),
 };
 
 /** What op-test sets to fence a PHB3. Source: op-test OpTestEEH.py. */

@@ -3,14 +3,19 @@
  * What the bridge does with each is facts ioda2-phb3 7.6; the events are those of ioda2/error-bits/events.
  */
 import type { ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { CorrectableError, UncorrectableError } from '../pcie/aer-capability.js';
+import {
+  BYTES,
+  COUNT,
+  DIRECTION,
+  duration,
+  type FaultParameter,
+  number,
+  oneOf,
+  PACKET,
+  REQUESTS,
+} from './parameters.js';
 import type { TargetKind } from './target.js';
-
-export interface FaultParameter {
-  readonly about: string;
-  readonly least: number;
-  readonly most: number;
-  readonly byDefault: number;
-}
 
 export interface FaultDeclaration {
   readonly about: string;
@@ -18,13 +23,22 @@ export interface FaultDeclaration {
   readonly parameters: Readonly<Record<string, FaultParameter>>;
   /** What the hardware should do with it. */
   readonly outcome: string;
-  /** The error event of the bridge it leads to, if any by itself. */
-  readonly event?: ErrorEventName;
+  /** Error events of the bridge it leads to by itself: the first one, or another where there are several ways. */
+  readonly events?: readonly ErrorEventName[];
+  /** Error status it leaves in the AER capabilities of the card and of the port above. */
+  readonly aer?: readonly (UncorrectableError | CorrectableError)[];
 }
 
-const BYTES: FaultParameter = { about: 'length of the access', least: 1, most: 4096, byDefault: 64 };
-const COUNT: FaultParameter = { about: 'how many', least: 1, most: 1000, byDefault: 1 };
 const CARD = ['card'] as const;
+
+/** Errors a function can find by itself, and the AER error each is. */
+export const FUNCTION_ERRORS = {
+  internal: 'INTERNAL',
+  'completion-timeout': 'COMPLETION_TIMEOUT',
+  'completer-abort': 'COMPLETER_ABORT',
+  'unexpected-completion': 'UNEXPECTED_COMPLETION',
+} as const satisfies Record<string, UncorrectableError>;
+export type FunctionError = keyof typeof FUNCTION_ERRORS;
 
 export const FAULTS = {
   'dma-write-unmapped': {
@@ -32,104 +46,108 @@ export const FAULTS = {
     hits: CARD,
     parameters: { bytes: BYTES },
     outcome: 'The TCE grants nothing: the write is dropped and the PE freezes.',
-    event: 'tce-page-fault',
+    events: ['tce-page-fault'],
   },
   'dma-read-unmapped': {
     about: 'The card reads from a page of its window that its driver never mapped.',
     hits: CARD,
     parameters: { bytes: BYTES },
     outcome: 'The TCE grants nothing: the read is answered with Completer Abort and the PE freezes.',
-    event: 'tce-page-fault',
+    events: ['tce-page-fault'],
   },
   'dma-write-readonly': {
     about: 'The card writes to a page that its driver mapped for reading only.',
     hits: CARD,
     parameters: { bytes: BYTES },
     outcome: 'The TCE does not grant writing: the write is dropped and the PE freezes.',
-    event: 'tce-access-fault',
+    events: ['tce-access-fault'],
   },
   'dma-read-writeonly': {
     about: 'The card reads from a page that its driver mapped for writing only, such as a receive buffer.',
     hits: CARD,
     parameters: { bytes: BYTES },
     outcome: 'The TCE does not grant reading: the read is answered with Completer Abort and the PE freezes.',
-    event: 'tce-access-fault',
+    events: ['tce-access-fault'],
   },
   'dma-outside-window': {
     about: 'The card writes to an address behind the end of its window.',
     hits: CARD,
     parameters: { bytes: BYTES },
     outcome: 'The TVE does not cover the address: the write is dropped and the PE freezes.',
-    event: 'tve-range',
+    events: ['tve-range'],
   },
   'poisoned-write': {
     about: 'The next DMA writes of the card carry the poison bit.',
     hits: CARD,
     parameters: { count: COUNT },
     outcome: 'The bridge drops the write and freezes the PE.',
-    event: 'poisoned-write',
+    events: ['poisoned-write'],
+    aer: ['ADVISORY_NONFATAL'],
   },
   'foreign-msi': {
     about: 'The card raises a message interrupt that belongs to another PE.',
     hits: CARD,
     parameters: { vector: { about: 'number of the vector', least: 0, most: 2039, byDefault: 0 } },
     outcome: 'The vector names another PE: no interrupt, and the PE freezes.',
-    event: 'msi-pe-mismatch',
+    events: ['msi-pe-mismatch'],
   },
   'completer-abort': {
-    about: 'The card answers the next loads from its registers with Completer Abort.',
+    about: 'The card answers the next requests with Completer Abort.',
     hits: CARD,
-    parameters: { count: COUNT },
+    parameters: { requests: REQUESTS, count: COUNT },
     outcome: 'The load returns all ones and the PE freezes.',
-    event: 'mmio-load-ca',
+    events: ['mmio-load-ca'],
+    aer: ['ADVISORY_NONFATAL'],
   },
   'unsupported-request': {
-    about: 'The card answers the next loads from its registers with Unsupported Request.',
+    about: 'The card answers the next requests with Unsupported Request.',
     hits: CARD,
-    parameters: { count: COUNT },
+    parameters: { requests: REQUESTS, count: COUNT },
     outcome: 'The load returns all ones and the PE freezes.',
-    event: 'mmio-load-ur',
+    events: ['mmio-load-ur'],
+    aer: ['ADVISORY_NONFATAL'],
   },
   'completion-timeout': {
-    about: 'The card does not answer the next accesses to its registers.',
+    about: 'The card does not answer the next requests.',
     hits: CARD,
-    parameters: { count: COUNT },
+    parameters: { requests: REQUESTS, count: COUNT },
     outcome: 'The load runs into the timeout of the bridge, returns all ones, and the PE freezes.',
-    event: 'mmio-load-timeout',
+    events: ['mmio-load-timeout'],
   },
   'err-fatal': {
     about: 'An ERR_FATAL message, without a cause.',
     hits: ['card', 'switch'],
     parameters: {},
     outcome: 'The PE of the sender freezes, and every PE its PELT-V names.',
-    event: 'err-fatal',
+    events: ['err-fatal'],
   },
   'err-nonfatal': {
     about: 'An ERR_NONFATAL message, without a cause.',
     hits: ['card', 'switch'],
     parameters: {},
     outcome: 'The PE of the sender freezes, and every PE its PELT-V names.',
-    event: 'err-nonfatal',
+    events: ['err-nonfatal'],
   },
   'err-corr': {
     about: 'An ERR_COR message, without a cause.',
     hits: ['card', 'switch'],
     parameters: {},
-    outcome:
-      'An informational interrupt; nothing freezes. Firmware finds no frozen PE and clears nothing: it comes again.',
-    event: 'err-corr',
+    outcome: 'An informational interrupt; nothing freezes. Firmware clears nothing, so that further ones stay silent.',
+    events: ['err-corr'],
   },
   'link-bounce': {
     about: 'The link drops by itself and trains again; the card loses its state.',
     hits: CARD,
     parameters: {},
     outcome: 'Surprise down at the port above: an error message, or the link event of the bridge.',
+    aer: ['SURPRISE_DOWN'],
   },
   'link-lost': {
     about: 'The card is pulled, or dies: the link drops and stays down.',
     hits: CARD,
     parameters: {},
     outcome: 'Surprise down at the port above; no reset brings the card back.',
+    aer: ['SURPRISE_DOWN'],
   },
   fence: {
     about: 'A fatal error of the power bus queue, set through its FIR as a service processor can.',
@@ -142,7 +160,116 @@ export const FAULTS = {
     hits: CARD,
     parameters: {},
     outcome: 'The next load runs into the timeout of the bridge, and the PE freezes.',
-    event: 'mmio-load-timeout',
+    events: ['mmio-load-timeout'],
+  },
+  'request-retry': {
+    about: 'The card answers the next requests with Configuration Request Retry Status, as if it were not ready.',
+    hits: CARD,
+    parameters: { requests: { ...REQUESTS, byDefault: 'configuration' }, count: COUNT },
+    outcome:
+      'The bridge repeats a configuration read until the card answers. A load has no such answer: its PE freezes.',
+  },
+  'poisoned-completion': {
+    about: 'The next completions with data of the card carry the poison bit.',
+    hits: CARD,
+    parameters: { count: COUNT },
+    outcome: 'The load returns all ones and the PE freezes.',
+    events: ['poisoned-completion'],
+    aer: ['ADVISORY_NONFATAL'],
+  },
+  'malformed-tlp': {
+    about: 'The next packets of the card break a rule of their format.',
+    hits: CARD,
+    parameters: {
+      packet: PACKET,
+      defect: oneOf('the broken rule', ['undefined-type', 'length-not-payload', 'payload-too-long', 'byte-enables']),
+      count: COUNT,
+    },
+    outcome:
+      'The port above drops the packet. Below the root port alone the core reports it and every PE freezes; a switch port sends an error message, and all below the switch freezes.',
+    events: ['utl-error', 'err-nonfatal'],
+    aer: ['MALFORMED_TLP'],
+  },
+  '4k-crossing': {
+    about: 'The next requests of the card reach over a boundary of 4 KiB.',
+    hits: CARD,
+    parameters: { packet: oneOf('which of its packets', ['write', 'read']), count: COUNT },
+    outcome: 'Malformed, as the port above sees it: dropped, and reported as such.',
+    events: ['utl-error', 'err-nonfatal'],
+    aer: ['MALFORMED_TLP'],
+  },
+  'ecrc-error': {
+    about: 'The next packets of the card leave with a wrong end-to-end CRC.',
+    hits: CARD,
+    parameters: { packet: PACKET, count: COUNT },
+    outcome: 'Switches pass the packet on; the root port checks and drops it.',
+    aer: ['ECRC'],
+  },
+  'function-error': {
+    about: 'The function finds an error of its own, records it, and says so if its registers let it.',
+    hits: CARD,
+    parameters: { error: oneOf('what it finds', Object.keys(FUNCTION_ERRORS) as FunctionError[]) },
+    outcome: 'An error message under the identifier of the function: its PE freezes, other functions in it too.',
+    events: ['err-fatal', 'err-nonfatal'],
+    aer: ['INTERNAL'],
+  },
+  'lcrc-error': {
+    about: 'The next packets on the link of the card arrive with a wrong link CRC.',
+    hits: CARD,
+    parameters: { direction: DIRECTION, count: COUNT },
+    outcome: 'The receiver answers with a NAK and the sender replays. Nothing is lost, nothing freezes.',
+    aer: ['BAD_TLP'],
+  },
+  'receiver-error': {
+    about: 'The next packets on the link of the card arrive so garbled that the receiver sees no packet.',
+    hits: CARD,
+    parameters: { direction: DIRECTION, count: COUNT },
+    outcome: 'At 8 GT/s the link goes through recovery, else the replay timer runs out; the sender replays.',
+    aer: ['RECEIVER'],
+  },
+  'bad-dllp': {
+    about: 'The next acknowledgements and credit updates on the link of the card arrive damaged.',
+    hits: CARD,
+    parameters: { direction: DIRECTION, count: COUNT },
+    outcome: 'The replay timer runs out and the sender replays what had come; credits are told again.',
+    aer: ['BAD_DLLP'],
+  },
+  'link-noise': {
+    about: 'For a while a share of the packets on the link of the card arrives with a wrong link CRC.',
+    hits: CARD,
+    parameters: {
+      for: duration('how long', { leastNs: 1, mostNs: 10e9, byDefaultNs: 1e6 }),
+      percent: number('the share', { least: 1, most: 100, byDefault: 10 }),
+      direction: DIRECTION,
+    },
+    outcome:
+      'Replays. After three of a packet in vain the link retrains; if that does not help it drops, and the card loses its state.',
+    aer: ['BAD_TLP'],
+  },
+  'link-retrain': {
+    about: 'The link of the card goes through recovery.',
+    hits: CARD,
+    parameters: {},
+    outcome: 'Packets wait until it is over. None is lost on the link, nothing freezes.',
+  },
+  'lane-failure': {
+    about: 'Lanes of the link of the card, from one number up, carry no signal any more.',
+    hits: CARD,
+    parameters: { first: number('the first that fails', { least: 0, most: 15, byDefault: 4 }) },
+    outcome: 'The link retrains with half of its lanes, or fewer; without lane 0 it drops and stays down.',
+    aer: ['RECEIVER'],
+  },
+  'equalization-failure': {
+    about: 'The next attempts of the link of the card to reach 8 GT/s fail.',
+    hits: CARD,
+    parameters: { count: COUNT },
+    outcome: 'Nothing at once. When the link trains next, after a reset for example, it stays at 2.5 GT/s.',
+  },
+  'credit-stall': {
+    about: 'A receiver on the link of the card keeps its buffers: for a while no credits go back to the sender.',
+    hits: CARD,
+    parameters: { for: duration('how long', { leastNs: 1, mostNs: 10e9, byDefaultNs: 100e3 }), direction: DIRECTION },
+    outcome: 'Packets in this direction wait once credits are used up. Nothing is lost unless somebody loses patience.',
   },
 } as const satisfies Record<string, FaultDeclaration>;
 

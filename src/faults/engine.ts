@@ -6,6 +6,7 @@ import type { TimeNs } from '../sim/time.js';
 import { defineTraceKind } from '../sim/trace.js';
 import { FAULT_ACTIONS, type StrikeOutcome } from './actions.js';
 import { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from './catalogue.js';
+import { complaint, defaultOf, type ParameterValue } from './parameters.js';
 import type { FaultTarget } from './target.js';
 
 /** A fault struck, or missed (1). */
@@ -15,7 +16,7 @@ export interface PlannedFault {
   readonly kind: FaultKind;
   readonly target: string;
   readonly atNs: TimeNs;
-  readonly parameters?: Readonly<Record<string, number>>;
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
   /** Default once; then `everyNs` apart. */
   readonly times?: number;
   readonly everyNs?: TimeNs;
@@ -39,6 +40,10 @@ export class FaultEngine {
   private readonly source: number;
   private readonly listeners: ((strike: Strike) => void)[] = [];
   private waiting = 0;
+  /** What is to be undone, by the number in the event; and how many faults hold each thing now. */
+  private readonly endings: { readonly what: object; readonly end: () => void }[] = [];
+  private readonly holds = new Map<object, number>();
+  private readonly ended: HandlerId;
 
   constructor(
     private readonly sim: Simulator,
@@ -46,6 +51,7 @@ export class FaultEngine {
   ) {
     this.targets = new Map(targets.map((target) => [target.name, target]));
     this.struck = sim.handler('fault', (fault, time) => this.strike(fault, time));
+    this.ended = sim.handler('fault over', (index) => this.end(index));
     this.source = sim.trace.source('faults');
   }
 
@@ -72,6 +78,7 @@ export class FaultEngine {
       target: this.targets.get(fault.target)!,
       parameters: parametersOf(fault),
       random: this.sim.random(`faults/${index}`),
+      undoAfter: (delayNs, what, end) => this.undoAfter(delayNs, what, end),
     });
     this.waiting--;
     const strike = { ...outcome, fault, timeNs: this.sim.now };
@@ -92,12 +99,28 @@ export class FaultEngine {
       this.sim.schedule(fault.everyNs ?? 0, Priority.DEVICE, this.struck, index, time + 1);
     }
   }
+
+  /** Of faults that hold the same thing the last to end ends it. */
+  private undoAfter(delayNs: TimeNs, what: object, end: () => void): void {
+    this.holds.set(what, (this.holds.get(what) ?? 0) + 1);
+    this.endings.push({ what, end });
+    this.sim.schedule(delayNs, Priority.DEVICE, this.ended, this.endings.length - 1, 0);
+  }
+
+  private end(index: number): void {
+    const { what, end } = this.endings[index]!;
+    const left = this.holds.get(what)! - 1;
+    this.holds.set(what, left);
+    if (left === 0) end();
+  }
 }
 
-function parametersOf(fault: PlannedFault): Record<string, number> {
+function parametersOf(fault: PlannedFault): Record<string, ParameterValue> {
   const { parameters }: FaultDeclaration = FAULTS[fault.kind];
-  const values: Record<string, number> = {};
-  for (const [name, { byDefault }] of Object.entries(parameters)) values[name] = fault.parameters?.[name] ?? byDefault;
+  const values: Record<string, ParameterValue> = {};
+  for (const [name, parameter] of Object.entries(parameters)) {
+    values[name] = fault.parameters?.[name] ?? defaultOf(parameter);
+  }
   return values;
 }
 
@@ -120,10 +143,7 @@ function checkPlan(fault: PlannedFault, targets: ReadonlyMap<string, FaultTarget
   for (const [name, value] of Object.entries(fault.parameters ?? {})) {
     const parameter = declaration.parameters[name];
     if (parameter === undefined) throw new FaultPlanError(`${fault.kind} has no parameter "${name}"`);
-    if (!Number.isInteger(value) || value < parameter.least || value > parameter.most) {
-      throw new FaultPlanError(
-        `${name} of ${fault.kind} is ${value}: give a whole number from ${parameter.least} to ${parameter.most}`,
-      );
-    }
+    const problem = complaint(parameter, value);
+    if (problem !== undefined) throw new FaultPlanError(`${name} of ${fault.kind} is ${value}: ${problem}`);
   }
 }

@@ -16,7 +16,9 @@ import { PowerNv8 } from './powernv8.js';
 import {
   type Branch,
   buildBranch,
+  DRIVEN_MODEL,
   type DriverKind,
+  type PlacedBridge,
   type PlacedSlot,
   type PlacedSwitch,
   phbCount,
@@ -48,6 +50,7 @@ export class PowerSystem {
   readonly opal: Opal;
   readonly slots: readonly SystemSlot[];
   readonly switches: readonly PlacedSwitch[];
+  readonly bridges: readonly PlacedBridge[];
   readonly firmwareLog: FirmwareLine[] = [];
   private running: LinuxKernel | undefined;
 
@@ -62,10 +65,11 @@ export class PowerSystem {
       },
     });
     this.switches = branches.flatMap((branch) => branch.switch ?? []);
+    this.bridges = branches.flatMap((branch) => branch.bridges);
     this.slots = branches
       .flatMap((branch) => branch.slots)
       .sort((a, b) => a.number - b.number)
-      .map((slot) => new SystemSlot(this, slot, options.slots.get(slot.number)!.driver));
+      .map((slot) => new SystemSlot(this, slot, driverOf(slot, options)));
     this.opal = new Opal(this.machine.cpu(), {
       heapBase: FIRMWARE_HEAP,
       phbs: this.machine.phbs.map((_, index) => ({ index, ...scomPlace(index) })),
@@ -106,11 +110,12 @@ export class PowerSystem {
     return controller === undefined ? undefined : this.kernel.peSetup.numbers(controller).ofBus(rid >> 8)?.number;
   }
 
-  /** Slots and switches whose bus has this PE now. */
+  /** Devices, switches and bridges whose bus has this PE now. */
   namesOfPe(phb: number, pe: number): string[] {
     const slots = this.slots.filter((slot) => slot.phb === phb && slot.pe === pe).map((slot) => slot.name);
     const switches = this.switches.filter((each) => each.phb === phb && this.peOfRid(phb, each.switch.rid) === pe);
-    return [...slots, ...switches.map((each) => each.name)];
+    const bridges = this.bridges.filter((each) => each.phb === phb && this.peOfRid(phb, each.bridge.id) === pe);
+    return [...slots, ...switches.map((each) => each.name), ...bridges.map((each) => each.name)];
   }
 
   phbNode(phb: number): PhbNode {
@@ -129,12 +134,16 @@ export class PowerSystem {
   }
 }
 
+function driverOf({ number, model }: PlacedSlot, { slots }: Topology): DriverKind {
+  return model === DRIVEN_MODEL ? slots.get(number)!.driver : 'none';
+}
+
 const PEST_ENTRY_BYTES = 16;
 
 /** Drivers send a frame this often, so that cards read memory too. */
 const SEND_PERIOD_NS = ms(10);
 
-/** One slot by its name: the card in it, and what software makes of that card now. */
+/** One device of a slot by its name, and what software makes of it now. */
 export class SystemSlot {
   readonly driver: NicDriver | undefined;
   /** PE and bus id outlive the device: a card that was given up is still asked after. */
@@ -182,10 +191,10 @@ export class SystemSlot {
 
   /** What a fault may hold of this slot. */
   faultTarget(): CardTarget {
-    const { card } = this.place;
+    const { card, socket } = this.place;
     const pages = (): DmaPages | undefined => this.dmaPages;
     return {
-      ...{ kind: 'card', name: this.name, endpoint: card, link: card.slot! },
+      ...{ kind: 'card', name: this.name, endpoint: card, link: socket.link },
       get pages() {
         return pages();
       },
@@ -230,7 +239,8 @@ function pathTo(device: PciDevice): number[] {
   return [...(bridge === undefined ? [] : pathTo(bridge)), device.devfn];
 }
 
-function scomPlace(index: number): { nest: number; pci: number; spci: number } {
+/** Where firmware finds the SCOM registers of a PHB. */
+export function scomPlace(index: number): { nest: number; pci: number; spci: number } {
   const at = (group: keyof typeof PBCQ_SCOM_RANGES): number =>
     PBCQ_SCOM_RANGES[group].base + PBCQ_SCOM_RANGES[group].strideOfPhb * index;
   return { nest: at('nest'), pci: at('pci'), spci: at('spci') };

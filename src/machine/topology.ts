@@ -1,31 +1,51 @@
 /**
  * What stands where: slots with a card and its driver. One slot of a PHB is the root port's own; several share a switch
- * below it, a downstream port and so a bus and a PE for each.
+ * below it, a downstream port and so a bus and a PE for each. A card has one function or several, or is a bridge with
+ * conventional devices on the bus below it.
  */
+import { Card as FunctionCard } from '../pcie/card.js';
+import type { Endpoint } from '../pcie/endpoint.js';
+import type { Link } from '../pcie/link.js';
 import { Nic } from '../pcie/nic.js';
+import { PciBridge } from '../pcie/pci-bridge.js';
+import { peerCard } from '../pcie/peer-cards.js';
 import { Switch } from '../pcie/switch.js';
 import type { Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
 import { type Card, PHBS_PER_CHIP } from './powernv8.js';
+import { POWER8_TIMING, type TimingProfile } from './timing-profile.js';
 
-export const DEVICE_MODELS = ['nic'] as const;
+export const DEVICE_MODELS = ['nic', 'nvme', 'edu'] as const;
 export type DeviceModel = (typeof DEVICE_MODELS)[number];
+/** The device there are drivers for. */
+export const DRIVEN_MODEL: DeviceModel = 'nic';
+
+/** A card that is a bridge to a conventional bus. */
+export const BRIDGE_CARD = 'pci-bridge';
+export const MOST_FUNCTIONS = 8;
+/** Devices with an IDSEL line on a conventional bus. */
+export const MOST_DEVICES_BEHIND = 16;
 
 export const DRIVER_KINDS = ['recovering', 'can-recover', 'unaware', 'none'] as const;
 export type DriverKind = (typeof DRIVER_KINDS)[number];
 
 export interface SlotOptions {
-  readonly device: DeviceModel;
+  /** One function, the functions of one card from number 0 on, or a bridge. */
+  readonly device: DeviceModel | readonly DeviceModel[] | typeof BRIDGE_CARD;
+  /** Devices on the bus below a `pci-bridge`, from device 0 on. */
+  readonly behind?: readonly DeviceModel[];
+  /** Of every `nic` in the slot. */
   readonly driver: DriverKind;
   /** Default 0. */
   readonly phb?: number;
-  /** A frame comes in from the network this often. */
+  /** A frame comes in from the network of a `nic` this often. */
   readonly framePeriodNs?: TimeNs;
 }
 
 export interface Topology {
   /** By slot number, from 1. */
   readonly slots: ReadonlyMap<number, SlotOptions>;
+  readonly timing?: TimingProfile;
 }
 
 /** Slots a switch can have: device numbers on its internal bus. */
@@ -35,15 +55,46 @@ export class TopologyError extends Error {
   override readonly name = 'TopologyError';
 }
 
-/** A slot with its card in it. */
+/** A device in a slot: the card, one of its functions, or a conventional device behind it. */
 export interface PlacedSlot {
   readonly number: number;
-  /** `slot1` */
+  /** `slot1`, or `slot1.0` where there are several devices. */
   readonly name: string;
   readonly phb: number;
-  readonly card: Nic;
+  readonly model: DeviceModel;
+  readonly card: Endpoint;
+  /** The card again, if it is one. */
+  readonly nic: Nic | undefined;
   /** Device and function numbers from the root port down to the card. */
   readonly path: readonly number[];
+  readonly socket: Socket;
+}
+
+/** A slot of the machine: the link to it, once the card is plugged in. */
+export class Socket {
+  private plugged: Link | undefined;
+
+  constructor(
+    /** `slot1` */
+    readonly name: string,
+    private readonly contents: Card,
+  ) {}
+
+  plugInto(link: Link): void {
+    this.plugged = link;
+    this.contents.plugInto(link);
+  }
+
+  get link(): Link {
+    return this.plugged!;
+  }
+}
+
+export interface PlacedBridge {
+  /** `bridge1`: by its slot. */
+  readonly name: string;
+  readonly phb: number;
+  readonly bridge: PciBridge;
 }
 
 export interface PlacedSwitch {
@@ -56,6 +107,7 @@ export interface PlacedSwitch {
 /** What hangs below one PHB. */
 export interface Branch {
   readonly slots: readonly PlacedSlot[];
+  readonly bridges: readonly PlacedBridge[];
   readonly switch: PlacedSwitch | undefined;
   readonly card: Card | undefined;
 }
@@ -74,30 +126,99 @@ export function buildBranch(sim: Simulator, phb: number, topology: Topology): Br
   if (wanted.length > MOST_SLOTS_PER_PHB) {
     throw new TopologyError(`PHB ${phb} has ${wanted.length} slots: ${MOST_SLOTS_PER_PHB} is the most`);
   }
+  const { timing = POWER8_TIMING } = topology;
   const shared = wanted.length > 1;
-  const slots = wanted.map(([number, options], port): PlacedSlot => {
-    const name = `slot${number}`;
-    const card = new Nic(sim, name, cardOptions(options));
-    return {
-      number,
-      name,
-      phb,
-      card,
-      path: shared ? [ROOT_PORT, UPSTREAM_PORT, devfn(port), CARD] : [ROOT_PORT, CARD],
-    };
+  const filled = wanted.map(([number, options], port) => {
+    const path = shared ? [ROOT_PORT, UPSTREAM_PORT, devfn(port), CARD] : [ROOT_PORT, CARD];
+    return fillSlot(sim, { number, phb, path, timing }, options);
   });
-  if (!shared) return { slots, switch: undefined, card: slots[0]?.card };
+  const slots = filled.flatMap((each) => each.devices);
+  const bridges = filled.flatMap((each) => each.bridge ?? []);
+  if (!shared) return { slots, bridges, switch: undefined, card: filled[0]?.socket };
   const name = `switch${phb}`;
-  const fan = new Switch(sim, name, { downstreamPorts: slots.length });
-  for (const [port, { card }] of slots.entries()) card.plugInto(fan.ports[port]!.link);
-  return { slots, switch: { name, phb, switch: fan }, card: fan };
+  const fan = new Switch(sim, name, {
+    downstreamPorts: filled.length,
+    timing: timing.switch,
+    profile: timing.link,
+  });
+  for (const [port, { socket }] of filled.entries()) socket.plugInto(fan.ports[port]!.link);
+  return { slots, bridges, switch: { name, phb, switch: fan }, card: fan };
 }
+
+/** Names of the devices in a slot. */
+export function deviceNames(number: number, options: SlotOptions): string[] {
+  const models = modelsOf(options);
+  if (!hasSeveralNames(options)) return [`slot${number}`];
+  return models.map((_, index) => `slot${number}.${index}`);
+}
+
+/** The devices in a slot, a bridge not counted. */
+export function modelsOf({ device, behind }: SlotOptions): readonly DeviceModel[] {
+  if (device === BRIDGE_CARD) return behind ?? [];
+  return typeof device === 'string' ? [device] : device;
+}
+
+const hasSeveralNames = ({ device }: SlotOptions): boolean => device === BRIDGE_CARD || typeof device !== 'string';
 
 const ROOT_PORT = 0;
 const UPSTREAM_PORT = 0;
 const CARD = 0;
 const devfn = (device: number): number => device << 3;
 
-function cardOptions(options: SlotOptions): { framePeriodNs?: TimeNs } {
-  return options.framePeriodNs === undefined ? {} : { framePeriodNs: options.framePeriodNs };
+interface SlotPlace {
+  readonly number: number;
+  readonly phb: number;
+  /** To function 0 of what is plugged in. */
+  readonly path: readonly number[];
+  readonly timing: TimingProfile;
+}
+
+interface FilledSlot {
+  readonly socket: Socket;
+  readonly devices: readonly PlacedSlot[];
+  readonly bridge: PlacedBridge | undefined;
+}
+
+function fillSlot(sim: Simulator, place: SlotPlace, options: SlotOptions): FilledSlot {
+  const { number, phb, path, timing } = place;
+  const models = modelsOf(options);
+  const names = deviceNames(number, options);
+  const cards = models.map((model, index) => makeCard(sim, { name: names[index]!, model, timing }, options));
+  checkCount(place, options, cards.length);
+  const slotName = `slot${number}`;
+  const bridge = options.device === BRIDGE_CARD ? makeBridge(sim, slotName, timing) : undefined;
+  for (const [index, card] of cards.entries()) bridge?.bus.insert(index, new FunctionCard([card]));
+  const socket = new Socket(slotName, bridge ?? new FunctionCard(cards));
+  const pathOf = (index: number): number[] =>
+    bridge === undefined ? [...path.slice(0, -1), index] : [...path, devfn(index)];
+  const devices = cards.map(
+    (card, index): PlacedSlot => ({
+      ...{ number, phb, card, socket, name: names[index]!, model: models[index]! },
+      nic: card instanceof Nic ? card : undefined,
+      path: pathOf(index),
+    }),
+  );
+  return { socket, devices, bridge: bridge && { name: `bridge${number}`, phb, bridge } };
+}
+
+function checkCount({ number }: SlotPlace, { device }: SlotOptions, count: number): void {
+  const most = device === BRIDGE_CARD ? MOST_DEVICES_BEHIND : MOST_FUNCTIONS;
+  if (count >= 1 && count <= most) return;
+  const what = device === BRIDGE_CARD ? 'devices behind its bridge' : 'functions';
+  throw new TopologyError(`slot ${number} has ${count} ${what}: 1 to ${most} are possible`);
+}
+
+interface CardPlan {
+  readonly name: string;
+  readonly model: DeviceModel;
+  readonly timing: TimingProfile;
+}
+
+function makeCard(sim: Simulator, { name, model, timing }: CardPlan, { framePeriodNs }: SlotOptions): Endpoint {
+  if (model !== 'nic') return peerCard(sim, name, model, timing);
+  return new Nic(sim, name, { timing: timing.endpoint, ...(framePeriodNs === undefined ? {} : { framePeriodNs }) });
+}
+
+function makeBridge(sim: Simulator, name: string, timing: TimingProfile): PciBridge {
+  return new PciBridge(sim, name, { timing: timing.pciBridge, busTiming: timing.pciBus });
 }

@@ -1,8 +1,9 @@
 /** Decides each expectation from what was observed: met and when, not met and why, or not yet. */
 import { hex64 } from '../hw/bits.js';
 import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import { LINK_STATES } from '../pcie/link.js';
 import { formatTime, type TimeNs } from '../sim/time.js';
-import type { FreezeSeen, Observer } from './observer.js';
+import type { FreezeSeen, LinkSeen, Observer } from './observer.js';
 import type { Expectation } from './scenario.js';
 import type { Traffic } from './traffic.js';
 
@@ -56,6 +57,12 @@ function find(expectation: Expectation, evidence: Evidence): Finding {
       return failed(evidence.system.slot(expectation.slot)!, evidence);
     case 'left-frozen':
       return leftFrozen(evidence.system.slot(expectation.slot)!, evidence);
+    case 'link':
+      return linkUp(expectation, evidence);
+    case 'link-error':
+      return linkError(expectation, evidence);
+    case 'stalled':
+      return stalled(expectation.slot, evidence);
     case 'answered':
       return answered(evidence.system.slot(expectation.slot)!, expectation.status);
     case 'log':
@@ -107,9 +114,10 @@ function untouched(slot: SystemSlot, evidence: Evidence): Finding {
       timeNs: freeze.timeNs,
       because: `its PE froze (${freeze.cause?.event ?? 'by software'})`,
     };
-  const { registers } = slot.place.card;
-  const lost = registers.get('RX_DROPPED') + registers.get('DMA_ERRORS');
+  const registers = slot.place.nic?.registers;
+  const lost = registers === undefined ? 0 : registers.get('RX_DROPPED') + registers.get('DMA_ERRORS');
   if (lost > 0) return { state: 'not-met', because: `its card lost ${lost} packets` };
+  if (slot.driverKind === 'none') return idle(slot, evidence, first);
   if (slot.device?.driver === undefined) return { state: 'not-met', because: 'it has no driver' };
   const before = traffic.between(slot.name, startNs, first);
   const since = traffic.between(slot.name, first, system.sim.now);
@@ -120,6 +128,15 @@ function untouched(slot: SystemSlot, evidence: Evidence): Finding {
   return gap > allowed
     ? { state: 'not-met', because: `it stood still: ${figures}` }
     : { state: 'met', because: figures };
+}
+
+/** Nobody works with it: it stays where it is, and its link, which a reset would take down, stays up. */
+function idle(slot: SystemSlot, { observer }: Evidence, first: TimeNs): Finding {
+  if (slot.device === undefined) return { state: 'not-met', because: 'the kernel does not have it' };
+  const { name } = slot.place.socket.link;
+  const fell = observer.links.find((seen) => seen.link === name && seen.timeNs >= first && seen.speed === 0);
+  if (fell !== undefined) return { state: 'not-met', timeNs: fell.timeNs, because: 'its link went down' };
+  return { state: 'met', because: 'no freeze, no reset, no unplug; nobody drives it' };
 }
 
 /** A pause this many times the usual one is a pause. */
@@ -170,6 +187,40 @@ function leftFrozen(slot: SystemSlot, evidence: Evidence): Finding {
   if (freeze === undefined) return { state: 'not-met', because: 'its PE never froze' };
   if (freeze.thawedNs !== undefined) return { state: 'not-met', timeNs: freeze.thawedNs, because: 'its PE was thawed' };
   return { state: 'met', because: 'its PE is frozen, and nobody recovers it' };
+}
+
+/** Came up like this after the first fault. */
+function linkUp(expectation: Extract<Expectation, { kind: 'link' }>, { observer, system }: Evidence): Finding {
+  const first = observer.firstStrikeNs;
+  if (first === undefined) return open('nothing has happened to its link yet');
+  const { name } = system.slot(expectation.slot)!.place.socket.link;
+  const ups = observer.links.filter((seen) => seen.link === name && seen.timeNs >= first && isTrained(seen));
+  const { width, speed } = expectation;
+  const found = ups.find((seen) => (width ?? seen.width) === seen.width && (speed ?? seen.speed) === seen.speed);
+  if (found !== undefined) return metAt(found.timeNs, `its link came up, ${linkShape(found)}`);
+  const last = ups.at(-1);
+  return open(last === undefined ? 'its link never trained again' : `its link came up, but ${linkShape(last)}`);
+}
+
+const isTrained = ({ state, speed }: LinkSeen): boolean => LINK_STATES[state] === 'l0' && speed > 0;
+const linkShape = ({ speed, width }: LinkSeen): string => `Gen${speed} x${width}`;
+
+function linkError(expectation: Extract<Expectation, { kind: 'link-error' }>, { observer, system }: Evidence): Finding {
+  const { slot, error, times } = expectation;
+  const first = observer.firstStrikeNs ?? Number.POSITIVE_INFINITY;
+  const { name } = system.slot(slot)!.place.socket;
+  const all = observer.linkErrors.filter((seen) => seen.slot === name && seen.error === error && seen.timeNs >= first);
+  const found = all[times - 1];
+  if (found === undefined) return open(`its link had ${all.length} x ${error}`);
+  return metAt(found.timeNs, `${times} x ${error}, found by the ${found.by}`);
+}
+
+function stalled(slot: string, { observer, system }: Evidence): Finding {
+  const first = observer.firstStrikeNs ?? Number.POSITIVE_INFINITY;
+  const { name } = system.slot(slot)!.place.socket;
+  const found = observer.stalls.find((seen) => seen.slot === name && seen.timeNs >= first && seen.reason !== 'REPLAY');
+  if (found === undefined) return open('no packet on its link waited for credits');
+  return metAt(found.timeNs, `the ${found.by} waited for ${found.reason} credits`);
 }
 
 function answered(slot: SystemSlot, status: string): Finding {

@@ -11,8 +11,13 @@ import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/even
 import type { PestWords } from '../ioda2/error-bits/pest.js';
 import { ERROR_RAISED, ETU_RESET, FENCED, PE_FREEZE } from '../ioda2/trace.js';
 import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import type { Socket } from '../machine/topology.js';
 import { LINK_STATE } from '../pcie/link.js';
-import { MessageCode, type Tlp } from '../pcie/tlp.js';
+import type { LinkError } from '../pcie/link-error.js';
+import { TLP_STALLED } from '../pcie/link-trace.js';
+import { isCompletion, MessageCode, type Tlp } from '../pcie/tlp.js';
+import { malformation } from '../pcie/tlp-checks.js';
+import { STALL_REASONS, type StallReason } from '../pcie/transmit-queue.js';
 import type { TimeNs } from '../sim/time.js';
 import type { TraceRecord } from '../sim/trace.js';
 import { FirmwareWatch } from './firmware-watch.js';
@@ -57,6 +62,8 @@ export interface PacketSeen {
   readonly timeNs: TimeNs;
   readonly slot: string;
   readonly tlp: Tlp;
+  /** The most the slot's card may put into a packet. */
+  readonly maxPayloadBytes: number;
 }
 
 export interface LinkSeen {
@@ -65,6 +72,22 @@ export interface LinkSeen {
   readonly state: number;
   readonly speed: number;
   readonly width: number;
+}
+
+/** An end of a slot's link found an error on it. */
+export interface LinkErrorSeen {
+  readonly timeNs: TimeNs;
+  readonly slot: string;
+  readonly error: LinkError;
+  readonly by: 'port' | 'card';
+}
+
+/** An end of a slot's link had packets to send and no credits for them. */
+export interface StallSeen {
+  readonly timeNs: TimeNs;
+  readonly slot: string;
+  readonly by: 'port' | 'card';
+  readonly reason: StallReason;
 }
 
 export interface PhbSeen {
@@ -85,11 +108,15 @@ export class Observer {
   readonly ones: OnesSeen[] = [];
   readonly strays: PacketSeen[] = [];
   readonly links: LinkSeen[] = [];
+  readonly linkErrors: LinkErrorSeen[] = [];
+  readonly stalls: StallSeen[] = [];
   readonly interrupts: InterruptSeen[] = [];
   readonly phbs: PhbSeen[] = [];
   readonly log: LogRecord[] = [];
   readonly firmware: FirmwareWatch;
-  private lastSent: PacketSeen | undefined;
+  /** The last packet of each slot. */
+  private readonly lastSent = new Map<string, PacketSeen>();
+  private readonly linkEnds = new Map<string, Pick<StallSeen, 'slot' | 'by'>>();
   private readonly phbIds = new Map<string, number>();
 
   constructor(
@@ -104,10 +131,12 @@ export class Observer {
     trace.subscribe((record) => this.peChanged(record), [PE_FREEZE]);
     trace.subscribe((record) => this.phbChanged(record), [FENCED, ETU_RESET]);
     trace.subscribe((record) => this.linkChanged(record), [LINK_STATE]);
+    trace.subscribe((record) => this.stalled(record), [TLP_STALLED]);
     trace.subscribe((record) => this.loaded(record), [MMIO_LOAD]);
     trace.subscribe(({ time, values }) => this.interrupts.push({ timeNs: time, irq: values[0]! }), [INTERRUPT_TAKEN]);
     system.kernel.log.subscribe((record) => this.log.push(record));
-    for (const slot of system.slots) slot.place.card.slot?.down.observe((tlp) => this.sent(slot, tlp));
+    for (const slot of system.slots) slot.place.socket.link.down.observe((tlp) => this.sent(slot, tlp));
+    for (const socket of new Set(system.slots.map(({ place }) => place.socket))) this.watchLink(socket);
   }
 
   get firstStrikeNs(): TimeNs | undefined {
@@ -164,6 +193,20 @@ export class Observer {
     if (fenced) this.firmware.cutOff(phb);
   }
 
+  private watchLink({ link, name }: Socket): void {
+    link.onError((error, at) => {
+      const by = at === 'up' ? 'port' : 'card';
+      this.linkErrors.push({ timeNs: this.system.sim.now, slot: name, error, by });
+    });
+    this.linkEnds.set(link.up.name, { slot: name, by: 'port' });
+    this.linkEnds.set(link.down.name, { slot: name, by: 'card' });
+  }
+
+  private stalled({ time, source, values }: TraceRecord): void {
+    const end = this.linkEnds.get(source);
+    if (end !== undefined) this.stalls.push({ timeNs: time, ...end, reason: STALL_REASONS[values[0]!]! });
+  }
+
   private linkChanged({ time, source, values }: TraceRecord): void {
     const [state, speed, width] = values;
     this.links.push({ timeNs: time, link: source, state: state!, speed: speed!, width: width! });
@@ -179,21 +222,31 @@ export class Observer {
 
   /** A card may send its stray packet before the fault is told of, or later. */
   private sent(slot: SystemSlot, tlp: Tlp): void {
-    const packet = { timeNs: this.system.sim.now, slot: slot.name, tlp };
+    const { card } = slot.place;
+    // Several functions share the link. What comes through a bridge carries the identifier of the bridge.
+    if (card.slot !== undefined && senderOf(tlp) !== card.rid) return;
+    const packet = { timeNs: this.system.sim.now, slot: slot.name, tlp, maxPayloadBytes: card.maxPayloadBytes };
     const strike = this.strikes.at(-1);
     if (strike !== undefined && belongs(packet, strike)) this.strays.push(packet);
-    else this.lastSent = packet;
+    else this.lastSent.set(slot.name, packet);
   }
 
   private struck(strike: Strike): void {
     this.strikes.push(strike);
-    if (this.lastSent !== undefined && belongs(this.lastSent, strike)) this.strays.push(this.lastSent);
+    const last = this.lastSent.get(strike.fault.target);
+    if (last !== undefined && belongs(last, strike)) this.strays.push(last);
   }
 }
 
-function belongs({ timeNs, slot, tlp }: PacketSeen, { fault, timeNs: struckNs, address }: Strike): boolean {
+const senderOf = (tlp: Tlp): number | undefined => (isCompletion(tlp) ? tlp.completerId : tlp.requesterId);
+
+function belongs(
+  { timeNs, slot, tlp, maxPayloadBytes }: PacketSeen,
+  { fault, timeNs: struckNs, address }: Strike,
+): boolean {
   if (slot !== fault.target || timeNs < struckNs || timeNs - struckNs > STRAY_WINDOW_NS) return false;
   if (address !== undefined) return targets(tlp, address);
+  if (tlp.digestDamaged === true || malformation(tlp, { maxPayloadBytes, from: 'below' }) !== undefined) return true;
   return tlp.poisoned === true || (tlp.kind === 'Msg' && ERROR_MESSAGES.has(tlp.messageCode ?? 0));
 }
 

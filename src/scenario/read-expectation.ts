@@ -1,5 +1,6 @@
 /** Reads one expectation: its first key says what is expected of whom. */
 import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { LinkError } from '../pcie/link-error.js';
 import type { Names } from './names.js';
 import type { MapReader, Value } from './reader.js';
 import { type Expectation, type ExpectationKind, MOST_TIMES } from './scenario.js';
@@ -12,6 +13,17 @@ export const CAUSE_GROUPS: Readonly<Record<string, readonly ErrorEventName[]>> =
 };
 export const CAUSES: readonly string[] = [...Object.keys(CAUSE_GROUPS), ...ERROR_EVENT_NAMES];
 
+/** By what they are called in the file. */
+export const LINK_WIDTHS: Readonly<Record<string, number>> = { x1: 1, x2: 2, x4: 4, x8: 8, x16: 16 };
+export const LINK_SPEEDS: Readonly<Record<string, number>> = { gen1: 1, gen2: 2, gen3: 3 };
+export const LINK_ERRORS = [
+  'receiver-error',
+  'bad-tlp',
+  'bad-dllp',
+  'replay-timer-timeout',
+  'replay-num-rollover',
+  'surprise-down',
+] as const satisfies readonly LinkError[];
 const STATUSES = ['SC', 'CA', 'UR', 'timeout'] as const;
 
 /** Keys beside the one that names the expectation. */
@@ -22,6 +34,9 @@ export const EXPECTATION_KEYS: Readonly<Record<ExpectationKind, readonly string[
   recovered: ['within'],
   failed: ['within'],
   'left-frozen': [],
+  link: ['width', 'speed', 'within'],
+  stalled: ['within'],
+  'link-error': ['error', 'times', 'within'],
   answered: ['with', 'within'],
   log: ['within'],
   'no-log': [],
@@ -66,7 +81,7 @@ function readParticular(kind: ExpectationKind, map: MapReader, names: Names): Pa
   const about = map.get(kind)!;
   switch (kind) {
     case 'freeze': {
-      const pe = about.oneOf([...names.slots, ...names.switches], 'device');
+      const pe = about.oneOf([...names.slots, ...names.switches, ...names.bridges], 'device');
       const cause = map.get('cause')?.oneOf(CAUSES, 'cause');
       const times = map.get('times')?.integer(1, MOST_TIMES) ?? 1;
       if (pe === undefined) return undefined;
@@ -74,7 +89,7 @@ function readParticular(kind: ExpectationKind, map: MapReader, names: Names): Pa
       return { kind, pe, times, causes: CAUSE_GROUPS[cause] ?? [cause as ErrorEventName] };
     }
     case 'pest': {
-      const pe = about.oneOf([...names.slots, ...names.switches], 'device');
+      const pe = about.oneOf([...names.slots, ...names.switches, ...names.bridges], 'device');
       const a = map.get('a')?.word();
       const b = map.get('b')?.word();
       if (!map.has('a') && !map.has('b')) map.fail('pest lacks the words: a: 0x..., b: 0x..., or both');
@@ -84,9 +99,18 @@ function readParticular(kind: ExpectationKind, map: MapReader, names: Names): Pa
     case 'untouched':
     case 'recovered':
     case 'failed':
+    case 'stalled':
     case 'left-frozen': {
       const slot = about.oneOf(names.slots, 'slot');
       return slot === undefined ? undefined : { kind, slot };
+    }
+    case 'link':
+      return readLink(map, names);
+    case 'link-error': {
+      const slot = about.oneOf(names.slots, 'slot');
+      const error = map.need('error')?.oneOf(LINK_ERRORS, 'link error');
+      const times = map.get('times')?.integer(1, MOST_TIMES) ?? 1;
+      return slot === undefined || error === undefined ? undefined : { kind, slot, error, times };
     }
     case 'answered': {
       const slot = about.oneOf(names.slots, 'slot');
@@ -104,6 +128,20 @@ function readParticular(kind: ExpectationKind, map: MapReader, names: Names): Pa
       return phb === undefined ? undefined : { kind, phb: names.phbs.indexOf(phb) };
     }
   }
+}
+
+function readLink(map: MapReader, names: Names): Particular | undefined {
+  const slot = map.get('link')!.oneOf(names.slots, 'slot');
+  const width = map.get('width')?.oneOf(Object.keys(LINK_WIDTHS), 'link width');
+  const speed = map.get('speed')?.oneOf(Object.keys(LINK_SPEEDS), 'link speed');
+  if (!map.has('width') && !map.has('speed'))
+    map.fail('link lacks what it comes up with: width: x4, speed: gen1, or both');
+  if (slot === undefined) return undefined;
+  return {
+    ...{ kind: 'link', slot },
+    ...(width === undefined ? {} : { width: LINK_WIDTHS[width]! }),
+    ...(speed === undefined ? {} : { speed: LINK_SPEEDS[speed]! }),
+  };
 }
 
 /** Text that a line contains, or /a pattern/. */

@@ -10,6 +10,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
+import { type FigureRange, formatFigure } from '../machine/timing-profile.js';
 import { quantize, type TimeNs } from '../sim/time.js';
 import { closest, type Problem, quoted, ScenarioError, type Span } from './problems.js';
 
@@ -18,6 +19,20 @@ const DURATION = /^(\d+(?:\.\d+)?)\s*([a-zµ]+)$/;
 export const LONGEST_NS = 24 * 3600e9;
 
 export const DURATION_REMEDY = `A duration is a number with a unit (${Object.keys(UNITS).join(', ')}), such as 5 ms.`;
+const EIGHTHS = 8;
+const GRID_REMEDY = 'The grid is 1/8 ns: a time in ns ends in .0, .125, .25, .375, .5, .625, .75 or .875.';
+
+/** Eighths of a nanosecond, in decimal: 1.1 us is on the grid, and no binary fraction. */
+function onGrid(digits: string, factor: number): number | undefined {
+  const [whole = '', decimals = ''] = digits.replace(/(\.\d*?)0+$/, '$1').split('.');
+  if (decimals.length > MOST_DECIMALS) return undefined;
+  const eighths = BigInt(whole + decimals) * BigInt(factor * EIGHTHS);
+  const divisor = 10n ** BigInt(decimals.length);
+  return eighths % divisor === 0n ? Number(eighths / divisor) : undefined;
+}
+
+/** 1/8 ns in seconds. */
+const MOST_DECIMALS = 12;
 
 export class Reader {
   readonly problems: Problem[] = [];
@@ -27,21 +42,21 @@ export class Reader {
     readonly text: string,
   ) {}
 
-  /** The document's map. Throws at once if the text is no YAML. */
-  root(): MapReader {
+  /** The document's map. Throws at once if the text is no YAML. `kind`: what the file is, such as `scenario`. */
+  root(kind = 'scenario'): MapReader {
     const document = parseDocument(this.text, { uniqueKeys: true });
     const tooDeep = document.errors.find(isTooDeep);
     for (const error of tooDeep === undefined ? document.errors : [tooDeep]) {
       const [start, end] = error.pos;
-      this.add({ at: { start, end }, ...yamlProblem(error) });
+      this.add({ at: { start, end }, ...yamlProblem(error, kind) });
     }
     this.finish();
     if (!isMap(document.contents)) {
-      const message = document.contents === null ? 'a scenario is a map, and the file is empty' : 'a scenario is a map';
+      const message = `a ${kind} is a map${document.contents === null ? ', and the file is empty' : ''}`;
       this.add({ at: spanOf(document.contents), message, remedy: 'Begin with "name: ...".' });
       this.finish();
     }
-    return new MapReader(this, document.contents as YAMLMap, 'the scenario');
+    return new MapReader(this, document.contents as YAMLMap, `the ${kind}`);
   }
 
   add(problem: Problem): void {
@@ -55,9 +70,9 @@ export class Reader {
 }
 
 /** What the YAML library says, in our words where its own speak of its functions. */
-function yamlProblem(error: YAMLError): Pick<Problem, 'message' | 'remedy'> {
+function yamlProblem(error: YAMLError, kind: string): Pick<Problem, 'message' | 'remedy'> {
   const { code, message } = error;
-  if (code === 'MULTIPLE_DOCS') return { message: 'a second document begins here', remedy: 'One scenario a file.' };
+  if (code === 'MULTIPLE_DOCS') return { message: 'a second document begins here', remedy: `One ${kind} a file.` };
   if (isTooDeep(error)) return { message: 'nested too deeply' };
   // The message ends in an excerpt of its own.
   return { message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
@@ -96,6 +111,14 @@ export class Value {
     return typeof this.scalar === 'string';
   }
 
+  get isMap(): boolean {
+    return isMap(this.node);
+  }
+
+  get isList(): boolean {
+    return isSeq(this.node);
+  }
+
   string(): string | undefined {
     const { scalar } = this;
     if (typeof scalar === 'string' && scalar.trim() !== '') return scalar;
@@ -117,6 +140,33 @@ export class Value {
   }
 
   duration(): TimeNs | undefined {
+    const amount = this.amountOfTime();
+    if (amount === undefined) return undefined;
+    const ns = quantize(Number(amount.digits) * amount.factor);
+    if (ns > LONGEST_NS) return this.fail(`${this.what} is longer than a day`);
+    return ns;
+  }
+
+  /** A duration that is not rounded: the grid has it, or it is a mistake. */
+  exactDuration({ least, most }: FigureRange): TimeNs | undefined {
+    const { scalar } = this;
+    if (typeof scalar === 'string' && /^-\s*\d/.test(scalar)) {
+      return this.fail(`${this.what} is negative: ${quoted(scalar)}`, { remedy: DURATION_REMEDY });
+    }
+    const amount = this.amountOfTime();
+    if (amount === undefined) return undefined;
+    const { digits, factor } = amount;
+    const about = Number(digits) * factor;
+    if (about < least || about > most) {
+      const range = `${formatFigure('Ns', least)} to ${formatFigure('Ns', most)}`;
+      return this.fail(`${this.what} is out of range: ${this.shown}`, { remedy: `Possible: ${range}` });
+    }
+    const eighths = onGrid(digits, factor);
+    if (eighths !== undefined) return eighths / EIGHTHS;
+    return this.fail(`${this.what} is off the grid of virtual time: ${this.shown}`, { remedy: GRID_REMEDY });
+  }
+
+  private amountOfTime(): { digits: string; factor: number } | undefined {
     const { scalar } = this;
     const [, digits, unit] = (typeof scalar === 'string' ? DURATION.exec(scalar.trim()) : undefined) ?? [];
     if (digits === undefined) {
@@ -128,9 +178,7 @@ export class Value {
     }
     const factor = UNITS[unit === 'µs' ? 'us' : unit!];
     if (factor === undefined) return this.fail(`unknown unit ${quoted(unit!)}`, { remedy: DURATION_REMEDY });
-    const ns = quantize(Number(digits) * factor);
-    if (ns > LONGEST_NS) return this.fail(`${this.what} is longer than a day`);
-    return ns;
+    return { digits, factor };
   }
 
   oneOf<T extends string>(allowed: readonly T[], kind: string, remedy?: string): T | undefined {

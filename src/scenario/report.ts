@@ -1,6 +1,7 @@
 /** The outcome of a run for people and for machines. */
 import { formatRecord } from '../eeh/log.js';
 import { hex64 } from '../hw/bits.js';
+import { POWER8_TIMING } from '../machine/timing-profile.js';
 import { formatTime, type TimeNs } from '../sim/time.js';
 import { wrap } from './problems.js';
 import type { RunResult } from './runner.js';
@@ -41,21 +42,28 @@ export function formatRun(result: RunResult, options: ReportOptions): string {
   ].join('\n');
 }
 
-function heading({ scenario, system, startNs }: RunResult): string[] {
+function heading(result: RunResult): string[] {
+  const { scenario, system, startNs } = result;
   const slots = system.slots.map((slot) => {
     const place =
       slot.busId === undefined ? 'not found' : `${slot.busId}, PHB${slot.phb} PE ${slot.pe?.toString(16) ?? 'none'}`;
-    return `  ${slot.name}  nic  ${place}  driver: ${slot.driverKind}`;
+    return `  ${slot.name}  ${slot.place.model}  ${place}  driver: ${slot.driverKind}`;
   });
   const chips = system.machine.phbs.length;
   return [
     scenario.name,
     ...wrap(scenario.about, RULE.length),
     '',
-    `POWER8 with ${chips} PHB3${chips === 1 ? '' : 's'}; seed "${system.sim.seed}"`,
+    `POWER8 with ${chips} PHB3${chips === 1 ? '' : 's'}; seed "${system.sim.seed}"${profileOf(result)}`,
     ...slots,
     `Firmware and kernel took ${formatTime(startNs)} of virtual time to boot. Times below count from there; the kernel's log counts from power-on.`,
   ];
+}
+
+/** Where it is not the default one. */
+function profileOf({ system }: RunResult): string {
+  const { timing } = system.machine;
+  return timing === POWER8_TIMING ? '' : `; timing profile "${timing.name}"`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {
@@ -104,6 +112,7 @@ export function runToJson(result: RunResult, options: ReportOptions): string {
     name: scenario.name,
     about: scenario.about.trim(),
     seed: system.sim.seed,
+    profile: system.machine.timing.name,
     met: allMet(result),
     expectations: verdicts.map(({ expectation, state, timeNs, because }) => ({
       ...{ text: expectation.text, kind: expectation.kind, state, because },

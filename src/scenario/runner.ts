@@ -3,6 +3,7 @@ import { FaultEngine } from '../faults/engine.js';
 import type { FaultTarget } from '../faults/target.js';
 import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
 import { PowerSystem } from '../machine/system.js';
+import type { TimingProfile } from '../machine/timing-profile.js';
 import { quantize, type TimeNs, us } from '../sim/time.js';
 import { type Evidence, judge, type Verdict, waitsForEnd } from './judge.js';
 import { Observer } from './observer.js';
@@ -24,6 +25,8 @@ export interface RunResult {
 export interface RunOptions {
   readonly seed?: string;
   readonly traceCapacity?: number;
+  /** Instead of the scenario's. */
+  readonly timing?: TimingProfile;
 }
 
 /** Counters are read this often. */
@@ -33,10 +36,12 @@ const SAMPLES_PER_LOOK = 10;
 
 export function runScenario(scenario: Scenario, options: RunOptions = {}): RunResult {
   const { slots, maxFreezes } = scenario;
+  const timing = options.timing ?? scenario.timing;
   const system = new PowerSystem({
     slots,
     seed: options.seed ?? scenario.seed,
     ...(maxFreezes === undefined ? {} : { maxFreezes }),
+    ...(timing === undefined ? {} : { timing }),
     ...(options.traceCapacity === undefined ? {} : { traceCapacity: options.traceCapacity }),
   });
   const engine = new FaultEngine(system.sim, faultTargets(system));

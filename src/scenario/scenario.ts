@@ -1,7 +1,9 @@
 /** A scenario: a machine, the faults that strike it, and what is expected of hardware and software. */
 import type { PlannedFault } from '../faults/engine.js';
 import type { ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { TimingProfile } from '../machine/timing-profile.js';
 import type { SlotOptions } from '../machine/topology.js';
+import type { LinkError } from '../pcie/link-error.js';
 import type { TimeNs } from '../sim/time.js';
 
 export interface Scenario {
@@ -10,6 +12,7 @@ export interface Scenario {
   readonly seed: string;
   readonly slots: ReadonlyMap<number, SlotOptions>;
   readonly maxFreezes: number | undefined;
+  readonly timing?: TimingProfile;
   /** Times count from the moment when the drivers are up. */
   readonly faults: readonly PlannedFault[];
   readonly expect: readonly Expectation[];
@@ -36,7 +39,9 @@ export type Expectation = Common &
         readonly times: number;
       }
     | { readonly kind: 'pest'; readonly pe: string; readonly a?: bigint; readonly b?: bigint }
-    | { readonly kind: 'untouched' | 'recovered' | 'failed' | 'left-frozen'; readonly slot: string }
+    | { readonly kind: 'untouched' | 'recovered' | 'failed' | 'left-frozen' | 'stalled'; readonly slot: string }
+    | { readonly kind: 'link'; readonly slot: string; readonly width?: number; readonly speed?: number }
+    | { readonly kind: 'link-error'; readonly slot: string; readonly error: LinkError; readonly times: number }
     | { readonly kind: 'answered'; readonly slot: string; readonly status: 'SC' | 'CA' | 'UR' | 'timeout' }
     | { readonly kind: 'log' | 'no-log'; readonly pattern: string | RegExp }
     | { readonly kind: 'fenced' | 'not-fenced'; readonly phb: number }

@@ -4,9 +4,11 @@ import { bdfnName } from '../eeh/pci/device.js';
 import { fromHalves, hex64 } from '../hw/bits.js';
 import { decodePest } from '../ioda2/error-bits/pest.js';
 import { LINK_STATES } from '../pcie/link.js';
-import { MessageCode, type Tlp } from '../pcie/tlp.js';
+import { MessageCode } from '../pcie/tlp.js';
+import { malformation } from '../pcie/tlp-checks.js';
+import type { StallReason } from '../pcie/transmit-queue.js';
 import { formatTime, type TimeNs } from '../sim/time.js';
-import type { ErrorSeen, FreezeSeen, LinkSeen } from './observer.js';
+import type { ErrorSeen, FreezeSeen, LinkErrorSeen, LinkSeen, Observer, PacketSeen } from './observer.js';
 import type { RunResult } from './runner.js';
 
 export interface TimelineEntry {
@@ -77,8 +79,8 @@ function tellFaults({ observer }: RunResult, add: Add): void {
     const where = address === undefined ? '' : `  ${hex64(address)}`;
     add(timeNs, fault.target, `fault: ${fault.kind}${where}${missed === undefined ? '' : `  missed: ${missed}`}`);
   }
-  for (const { timeNs, slot, tlp } of observer.strays) {
-    add(timeNs, slot, `${describePacket(tlp)}  RID ${bdfnName(tlp.requesterId)}`);
+  for (const packet of observer.strays) {
+    add(packet.timeNs, packet.slot, `${describePacket(packet)}  RID ${bdfnName(packet.tlp.requesterId)}`);
   }
 }
 
@@ -139,6 +141,40 @@ function tellLinks(result: RunResult, add: Add): void {
     if (last.get(link.link) !== what) add(link.timeNs, linkOwner(result, link.link), what);
     last.set(link.link, what);
   }
+  const { linkErrors, stalls } = result.observer;
+  const errors = linkErrors.map(({ error, ...rest }) => ({ ...rest, what: `link error: ${error}, found by the` }));
+  const waits = stalls.map(({ reason, ...rest }) => ({ ...rest, what: `packets wait for ${NEEDS[reason]} at the` }));
+  for (const together of byKind([...errors, ...waits], result.observer)) {
+    const [first] = together;
+    const until = formatTime(together.at(-1)!.timeNs - result.startNs);
+    const more = together.length > 1 ? `, ${together.length} times until ${until}` : '';
+    add(first!.timeNs, first!.slot, `${first!.what} ${first!.by}${more}`);
+  }
+}
+
+const NEEDS: Readonly<Record<StallReason, string>> = {
+  PH: 'posted header credits',
+  PD: 'posted data credits',
+  NPH: 'non-posted header credits',
+  NPD: 'non-posted data credits',
+  CPLH: 'completion header credits',
+  CPLD: 'completion data credits',
+  REPLAY: 'room in the replay buffer',
+};
+
+type LinkMoment = Pick<LinkErrorSeen, 'timeNs' | 'slot' | 'by'> & { readonly what: string };
+
+/** What happened on a link between two faults, all of a kind together. */
+function byKind(moments: readonly LinkMoment[], { strikes }: Observer): LinkMoment[][] {
+  const groups = new Map<string, LinkMoment[]>();
+  for (const moment of moments) {
+    const before = strikes.findLastIndex((strike) => strike.timeNs <= moment.timeNs);
+    const key = `${before} ${moment.slot} ${moment.what} ${moment.by}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [moment]);
+    else group.push(moment);
+  }
+  return [...groups.values()];
 }
 
 function tellKernel({ observer }: RunResult, add: Add): void {
@@ -153,18 +189,26 @@ function tellTraffic(result: RunResult, add: Add): void {
     const freezes = observer.freezesOf(name);
     const resets = observer.phbs.filter((each) => each.phb === phb && each.what === 'reset');
     const backs = [...freezes.map((freeze) => freeze.thawedNs), ...resets.map(({ timeNs }) => timeNs)];
+    const moments = new Set<TimeNs>();
     for (const back of backs) {
       const progress = back === undefined ? undefined : traffic.firstProgressAfter(name, back);
       const again = freezes.some(({ timeNs }) => timeNs >= back! && timeNs < (progress ?? 0));
-      if (progress !== undefined && !again) add(progress, name, 'the driver receives again');
+      if (progress !== undefined && !again) moments.add(progress);
     }
+    for (const moment of moments) add(moment, name, 'the driver receives again');
   }
 }
 
-function describePacket(tlp: Tlp): string {
-  if (tlp.kind === 'Msg') return messageName(tlp.messageCode);
+function describePacket({ tlp, maxPayloadBytes }: PacketSeen): string {
+  const broken = malformation(tlp, { maxPayloadBytes, from: 'below' });
+  const defects = [
+    ...(tlp.poisoned === true ? ['poisoned'] : []),
+    ...(tlp.digestDamaged === true ? ['with a wrong ECRC'] : []),
+    ...(broken === undefined ? [] : [`malformed (${broken})`]),
+  ];
+  if (tlp.kind === 'Msg') return [messageName(tlp.messageCode), ...defects].join(' ');
   const address = hex64(fromHalves(tlp.addressHi, tlp.addressLo));
-  return `${tlp.kind}${tlp.poisoned === true ? ' poisoned' : ''}  ${address}  ${tlp.lengthBytes} B`;
+  return `${[tlp.kind, ...defects].join(' ')}  ${address}  ${tlp.lengthBytes} B`;
 }
 
 /** So many PEs at once are told one by one. */
@@ -241,8 +285,8 @@ function describeLink({ state, speed, width }: LinkSeen): string {
 
 /** A link by what hangs below it. */
 function linkOwner({ system }: RunResult, link: string): string {
-  const slot = system.slots.find((each) => each.place.card.slot?.name === link);
-  return slot?.name ?? link.replace(/ link$/, '');
+  const slot = system.slots.find((each) => each.place.socket.link.name === link);
+  return slot?.place.socket.name ?? link.replace(/ link$/, '');
 }
 
 export function formatTimeline(entries: readonly TimelineEntry[]): string[] {

@@ -81,13 +81,13 @@ describe('phbsim run', () => {
         met: true,
         phases: [{ name: 'before' }, { name: 'during' }, { name: 'after' }],
       },
-      expectations: [{ kind: 'freeze', state: 'met', timeNs: 5_000_413.5, text: 'freeze: slot1, within: 10 us' }],
+      expectations: [{ kind: 'freeze', state: 'met', timeNs: 5_000_414.75, text: 'freeze: slot1, within: 10 us' }],
       slots: [
         { name: 'slot1', phb: 0, pe: 0xfb, device: '0000:03:00.0', driver: 'recovering' },
         { name: 'slot2', phb: 0, pe: 0xfa, device: '0000:04:00.0', driver: 'recovering' },
       ],
       freezes: [
-        { timeNs: 5_000_413.5, phb: 0, pe: 0xfb, who: ['slot1'], cause: 'tce-page-fault', pestA: '8000b03a03000000' },
+        { timeNs: 5_000_414.75, phb: 0, pe: 0xfb, who: ['slot1'], cause: 'tce-page-fault', pestA: '8000b03a03000000' },
       ],
     });
     expect(value.timeline[0]).toMatchObject({ timeNs: 5_000_000, who: 'slot1' });

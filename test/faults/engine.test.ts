@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS, FAULTS, type FaultKind } from '../../src/faults/catalogue.js';
 import { FaultEngine, FaultPlanError, type PlannedFault } from '../../src/faults/engine.js';
+import { complaint, defaultOf } from '../../src/faults/parameters.js';
 import type { CardTarget, DmaPages, PageKind, PhbTarget, SwitchTarget } from '../../src/faults/target.js';
 import { Link } from '../../src/pcie/link.js';
 import { Nic } from '../../src/pcie/nic.js';
@@ -73,8 +74,8 @@ describe('the catalogue of faults', () => {
     for (const kind of FAULT_KINDS) {
       const { about, hits, outcome, parameters } = FAULTS[kind];
       expect(about.length * outcome.length * hits.length).toBeGreaterThan(0);
-      for (const { least, most, byDefault } of Object.values(parameters)) {
-        expect(least <= byDefault && byDefault <= most).toBe(true);
+      for (const parameter of Object.values(parameters)) {
+        expect(complaint(parameter, defaultOf(parameter))).toBeUndefined();
       }
     }
   });
@@ -203,6 +204,16 @@ describe('the engine', () => {
     expect(plan({ target: 'switch0' })).toThrow('completer-abort does not fit switch0, a switch: it hits card');
     expect(plan({ times: 2 })).toThrow('completer-abort strikes 2 times: say how far apart');
     expect(plan({ parameters: { bytes: 1 } })).toThrow('completer-abort has no parameter "bytes"');
+    for (const direction of ['sideways', 1]) {
+      expect(plan({ kind: 'lcrc-error', parameters: { direction } })).toThrow(
+        `direction of lcrc-error is ${direction}: give up or down`,
+      );
+    }
+    for (const ns of [0, 11e9, 'long']) {
+      expect(plan({ kind: 'credit-stall', parameters: { for: ns } })).toThrow(
+        `for of credit-stall is ${ns}: give a time in ns from 1 to 10000000000`,
+      );
+    }
     for (const count of [0, 1001, 1.5]) {
       expect(plan({ parameters: { count } })).toThrow(
         `count of completer-abort is ${count}: give a whole number from 1`,

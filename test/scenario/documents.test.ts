@@ -2,11 +2,26 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS, FAULTS, type FaultDeclaration } from '../../src/faults/catalogue.js';
+import { rangeOf } from '../../src/faults/parameters.js';
 import { ERROR_EVENT_NAMES } from '../../src/ioda2/error-bits/events.js';
 import { PHBS_PER_CHIP } from '../../src/machine/powernv8.js';
-import { DEVICE_MODELS, DRIVER_KINDS, MOST_SLOTS_PER_PHB } from '../../src/machine/topology.js';
-import { CAUSE_GROUPS, EXPECTATION_KEYS, EXPECTATION_KINDS } from '../../src/scenario/read-expectation.js';
-import { FAULT_KEYS, MACHINE_KEYS, readScenario, SCENARIO_KEYS, SLOT_KEYS } from '../../src/scenario/read-scenario.js';
+import { DRIVER_KINDS, MOST_DEVICES_BEHIND, MOST_FUNCTIONS, MOST_SLOTS_PER_PHB } from '../../src/machine/topology.js';
+import {
+  CAUSE_GROUPS,
+  EXPECTATION_KEYS,
+  EXPECTATION_KINDS,
+  LINK_ERRORS,
+  LINK_SPEEDS,
+  LINK_WIDTHS,
+} from '../../src/scenario/read-expectation.js';
+import {
+  FAULT_KEYS,
+  MACHINE_KEYS,
+  readScenario,
+  SCENARIO_KEYS,
+  SLOT_DEVICES,
+  SLOT_KEYS,
+} from '../../src/scenario/read-scenario.js';
 import { DURATION_REMEDY } from '../../src/scenario/reader.js';
 import { formatRun, runToJson } from '../../src/scenario/report.js';
 import { runScenario } from '../../src/scenario/runner.js';
@@ -68,19 +83,20 @@ describe('docs/scenarios.md', () => {
 
   it('has every device and driver, and how many slots there can be', () => {
     expect(named(table('Machine', 2))).toEqual(DRIVER_KINDS);
-    const [device, , phb] = table('Machine', 1);
-    expect(words(cells(device!)[2]!)).toEqual(DEVICE_MODELS);
+    const [device, , , phb] = table('Machine', 1);
+    expect(words(cells(device!)[2]!)).toEqual(SLOT_DEVICES);
+    expect(chapter('Machine')).toContain(`1 to ${MOST_FUNCTIONS} functions`);
+    expect(chapter('Machine')).toContain(`1 to ${MOST_DEVICES_BEHIND} devices`);
     expect(phb).toContain(`0 to ${PHBS_PER_CHIP - 1}, default 0`);
     expect(table('Machine', 0)[1]).toContain(`1 to ${PHBS_PER_CHIP * MOST_SLOTS_PER_PHB},`);
   });
 
   it('has every kind of fault as the catalogue declares it', () => {
     const rows = FAULT_KINDS.map((kind) => {
-      const { hits, parameters, about, event }: FaultDeclaration = FAULTS[kind];
-      const ranges = Object.entries(parameters).map(
-        ([name, { least, most, byDefault }]) => `\`${name}\` ${least} to ${most}, default ${byDefault}`,
-      );
-      return `| \`${kind}\` | ${hits.join(', ')} | ${ranges.join(', ') || '-'} | ${about} | ${listed(event === undefined ? [] : [event])} |`;
+      const { hits, parameters, about, events = [], aer = [] }: FaultDeclaration = FAULTS[kind];
+      const ranges = Object.entries(parameters).map(([name, parameter]) => `\`${name}\` ${rangeOf(parameter)}`);
+      const columns = [`\`${kind}\``, hits.join(', '), ranges.join('; ') || '-', about, listed(events), listed(aer)];
+      return `| ${columns.join(' | ')} |`;
     });
     expect(table('Faults', 1)).toEqual(rows);
   });
@@ -92,9 +108,15 @@ describe('docs/scenarios.md', () => {
     );
   });
 
+  it('has every link width, speed and error an expectation can name', () => {
+    const [shapes, errors] = table('Expectations', 1).map(cells);
+    expect(words(shapes![1]!)).toEqual([...Object.keys(LINK_WIDTHS), ...Object.keys(LINK_SPEEDS)]);
+    expect(words(errors![1]!)).toEqual(LINK_ERRORS);
+  });
+
   it('has every cause, alone and in groups', () => {
     const rows = Object.entries(CAUSE_GROUPS).map(([name, events]) => `| \`${name}\` | ${listed(events)} |`);
-    expect(table('Expectations', 1)).toEqual(rows);
+    expect(table('Expectations', 2)).toEqual(rows);
     const [, events] = /^Events: (.*?)\.$/ms.exec(chapter('Expectations'))!;
     expect(words(events!)).toEqual(ERROR_EVENT_NAMES);
   });

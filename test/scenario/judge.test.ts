@@ -32,7 +32,7 @@ describe('an expectation', () => {
     expect(verdicts(result)).toEqual([
       'not-met: froze, but of tce-page-fault',
       'not-met: froze 1 times only',
-      'not-met: too late, 0.000 413 ms after the fault: froze: tce-page-fault',
+      'not-met: too late, 0.000 414 ms after the fault: froze: tce-page-fault',
       'not-met: its PE never froze',
       pest,
       'not-met: its PE never froze',
@@ -85,7 +85,7 @@ describe('an expectation', () => {
       more: ['settle: 50 ms'],
     });
     const [noDriver, noTraffic, loss] = verdicts(quiet);
-    expect(noDriver).toBe('not-met: it has no driver');
+    expect(noDriver).toBe('met: no freeze, no reset, no unplug; nobody drives it');
     expect(noTraffic).toContain('not-met: no traffic: 0 packets before, 0 since');
     expect(loss).toMatch(/^not-met: its card lost [1-9]\d* packets$/);
     const still = run({

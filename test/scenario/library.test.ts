@@ -79,7 +79,7 @@ describe('a write to a read-only page', () => {
     const { observer, system } = runFile('write-to-read-only-page.yaml');
     expect(observer.strays.map(({ tlp }) => tlp.kind)).toEqual(['MWr']);
     const frames: Uint8Array[] = [];
-    system.slot('slot1')!.place.card.onSend((frame) => frames.push(frame));
+    system.slot('slot1')!.place.nic!.onSend((frame) => frames.push(frame));
     system.sim.run({ untilNs: system.sim.now + ms(50) });
     expect(frames.length).toBeGreaterThan(2);
     for (const frame of frames) expect(new Set(frame)).toEqual(new Set([0xaa]));

@@ -48,16 +48,18 @@ export { defineTraceKind, type Trace, type TraceKind, type TraceListener, type T
 export { ALL_ONES, bit, bits, type FieldSpec, fieldMask, getField, hex64, msbMask, setField } from './hw/bits.js';
 export { CpuPort } from './hw/cpu-port.js';
 export type { DecodedField } from './hw/decode.js';
+export type { Figure } from './hw/figure.js';
 export type { AccessSize, HostPort } from './hw/host-port.js';
 export { InterruptController, type PresentedInterrupt } from './hw/interrupts.js';
 export { MemoryAccessError, SystemMemory, type SystemMemoryOptions } from './hw/memory.js';
 export type { AccessKind, FieldInfo, Known, RegisterBank, RegisterInfo } from './hw/register.js';
 export { SyncHost, UnansweredAccessError } from './hw/sync-host.js';
-export { type BusLatency, DEFAULT_BUS_LATENCY, SystemBus } from './hw/system-bus.js';
+export { BUS_TIMING, type BusTiming, SystemBus } from './hw/system-bus.js';
 export type { TableDeclaration } from './hw/table.js';
 
 // ---- devices: the network card of the scenarios, and what a card of one's own is made of -----------------------------
 
+export { Edu, type EduOptions } from './pcie/edu.js';
 export {
   type BarRead,
   type BarWrite,
@@ -68,6 +70,7 @@ export {
 } from './pcie/endpoint.js';
 export { Link, type LinkOptions, type LinkState } from './pcie/link.js';
 export { Nic, type NicOptions } from './pcie/nic.js';
+export { Nvme, type NvmeOptions } from './pcie/nvme.js';
 export { Switch, type SwitchOptions } from './pcie/switch.js';
 export type { CompletionStatus, Tlp, TlpKind } from './pcie/tlp.js';
 
@@ -93,6 +96,7 @@ export { type KernelOptions, LinuxKernel } from './eeh/kernel.js';
 export { type AddressMap, QEMU_POWERNV8, REAL_MACHINE } from './machine/hostboot.js';
 export { type Card, PHBS_PER_CHIP, PowerNv8, type PowerNv8Options, type SlotBuilder } from './machine/powernv8.js';
 export { NotBootedError, PowerSystem, type SystemOptions, SystemSlot } from './machine/system.js';
+export { POWER8_TIMING, type TimingProfile } from './machine/timing-profile.js';
 export {
   type DeviceModel,
   type DriverKind,
@@ -132,6 +136,7 @@ export { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from './fa
 export type { PlannedFault } from './faults/engine.js';
 export type { Verdict } from './scenario/judge.js';
 export { ScenarioError } from './scenario/problems.js';
+export { type OpenProfile, readTimingProfile } from './scenario/read-profile.js';
 export { readScenario } from './scenario/read-scenario.js';
 export { allMet, formatRun, type ReportOptions, runToJson } from './scenario/report.js';
 export { type RunOptions, type RunResult, runScenario } from './scenario/runner.js';

@@ -3,15 +3,11 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { program } from '../../src/cli/program.js';
 import type { Known } from '../../src/hw/register.js';
-import { DEFAULT_BUS_LATENCY } from '../../src/hw/system-bus.js';
 import { ERROR_EVENTS } from '../../src/ioda2/error-bits/events.js';
 import { TRAP_BITS } from '../../src/ioda2/error-bits/traps.js';
 import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, PBCQ_SPCI_REGISTERS } from '../../src/ioda2/registers/pbcq.js';
 import { PHB_REGISTERS } from '../../src/ioda2/registers/phb.js';
-import { PHB3_TIMING } from '../../src/ioda2/timing.js';
-import { ENDPOINT_TIMING } from '../../src/pcie/endpoint.js';
-import { type Figure, LINK_PROFILE } from '../../src/pcie/link-profile.js';
-import { SWITCH_TIMING } from '../../src/pcie/switch.js';
+import { figuresOf, POWER8_TIMING, TIMING_GROUPS } from '../../src/machine/timing-profile.js';
 import { readRecording } from '../../src/replay/read-recording.js';
 import { replay } from '../../src/replay/replay.js';
 
@@ -112,23 +108,8 @@ describe('docs/fidelity.md', () => {
     expect(text).toContain(gradeRow('registers of PHB and PBCQ', registers));
     expect(text).toContain(gradeRow('bits of the four error traps', Object.values(TRAP_BITS).flat()));
     expect(text).toContain(gradeRow('error events', Object.values(ERROR_EVENTS)));
-  });
-
-  it('shows every timing figure with the value and grade it has', () => {
-    const timeRow = (name: string, ns: number, known: string, file: string): string => {
-      const value = ns >= 1e6 ? `${ns / 1e6} ms` : ns >= 1e3 ? `${ns / 1e3} us` : `${ns} ns`;
-      return `| \`${name}\` | ${value} | ${known} | \`${file}\` |`;
-    };
-    const figures = (set: Readonly<Record<string, Figure>>, file: string): string[] =>
-      Object.entries(set).map(([name, { value, known }]) => timeRow(name, value, known, file));
-    const rows = [
-      ...Object.entries(DEFAULT_BUS_LATENCY).map(([name, ns]) => timeRow(name, ns, 'assumed', 'src/hw/system-bus.ts')),
-      ...Object.entries(PHB3_TIMING).map(([name, { ns, known }]) => timeRow(name, ns, known, 'src/ioda2/timing.ts')),
-      ...figures({ ...LINK_PROFILE }, 'src/pcie/link-profile.ts'),
-      ...figures({ ...ENDPOINT_TIMING }, 'src/pcie/endpoint.ts'),
-      ...figures({ ...SWITCH_TIMING }, 'src/pcie/switch.ts'),
-    ];
-    expect(rows.filter((row) => !text.includes(row))).toEqual([]);
+    const figures = TIMING_GROUPS.flatMap((group) => Object.values(figuresOf(POWER8_TIMING, group)));
+    expect(text).toContain(gradeRow('timing figures', figures));
   });
 
   it('counts the reads of the boot recordings as a replay does', () => {

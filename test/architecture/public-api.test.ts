@@ -15,15 +15,25 @@ const NAMES = [
   ...['formatTime', 'ms', 'quantize', 'seconds', 'TICK_NS', 'us', 'defineTraceKind'],
   ...['ALL_ONES', 'bit', 'bits', 'fieldMask', 'getField', 'hex64', 'msbMask', 'setField'],
   ...['CpuPort', 'InterruptController', 'MemoryAccessError', 'SystemMemory', 'SyncHost', 'UnansweredAccessError'],
-  ...['DEFAULT_BUS_LATENCY', 'SystemBus', 'Endpoint', 'Link', 'Nic', 'Switch'],
+  ...['BUS_TIMING', 'SystemBus', 'Edu', 'Endpoint', 'Link', 'Nic', 'Nvme', 'Switch'],
   ...['ERROR_EVENTS', 'Phb3', 'PBCQ_NEST_REGISTERS', 'PBCQ_PCI_REGISTERS', 'PBCQ_SCOM_RANGES', 'PBCQ_SPCI_REGISTERS'],
   ...['PHB_REGISTERS', 'IODA_TABLES', 'MEMORY_TABLES', 'PHB3_TIMING', 'PHB3_TRACE'],
-  ...['NicDriver', 'LinuxKernel', 'QEMU_POWERNV8', 'REAL_MACHINE', 'PHBS_PER_CHIP', 'PowerNv8'],
+  ...['NicDriver', 'LinuxKernel', 'QEMU_POWERNV8', 'REAL_MACHINE', 'PHBS_PER_CHIP', 'POWER8_TIMING', 'PowerNv8'],
   ...['NotBootedError', 'PowerSystem', 'SystemSlot', 'TopologyError', 'Opal', 'OpalStatus'],
   ...['checkFinalState', 'readRecording', 'RecordingError', 'formatRecordingText', 'replay'],
   ...['formatDifferences', 'formatReplayReport', 'isReplayClean', 'summarizeReplay'],
   ...['dumpFromBytes', 'explainBinary', 'explainLog', 'explanationToJson', 'formatExplanation'],
-  ...['FAULT_KINDS', 'FAULTS', 'ScenarioError', 'readScenario', 'allMet', 'formatRun', 'runToJson', 'runScenario'],
+  ...[
+    'FAULT_KINDS',
+    'FAULTS',
+    'ScenarioError',
+    'readScenario',
+    'readTimingProfile',
+    'allMet',
+    'formatRun',
+    'runToJson',
+    'runScenario',
+  ],
 ];
 
 /** A person's own program: what it says comes from the block after it in the README. */

@@ -53,7 +53,7 @@ export class AckNak {
     private readonly host: AckNakHost,
     private readonly link: LinkTiming,
   ) {
-    this.buffer = new ReplayBuffer(link.limits.replayBufferBytes.value);
+    this.buffer = new ReplayBuffer(link.profile.replayBufferBytes.value);
     this.packetDamage = new Disturbance(sim, `${name} packet damage`);
     this.symbolDamage = new Disturbance(sim, `${name} symbol damage`);
     this.nak = sim.handler(`${name} NAK`, (expected, life) => this.nakArrived(expected, life));
@@ -123,8 +123,8 @@ export class AckNak {
     this.miss(sequence);
     if (this.nakScheduled) return;
     this.nakScheduled = true;
-    if (this.host.answerDamage.strikes()) this.loseDllp(this.link.dllpNs);
-    else this.sim.schedule(quantize(this.link.dllpNs), Priority.LINK, this.nak, this.expected, this.life);
+    if (this.host.answerDamage.strikes()) this.loseDllp(this.link.profile.dllpNs.value);
+    else this.sim.schedule(quantize(this.link.profile.dllpNs.value), Priority.LINK, this.nak, this.expected, this.life);
   }
 
   /** The one before it was not recognised; those behind the first are dropped without a word. */
@@ -183,7 +183,7 @@ export class AckNak {
     this.link.report('replay-num-rollover', this.host.side);
     this.buffer.replays = 0;
     this.buffer.retrainings++;
-    if (this.buffer.retrainings > this.link.limits.retrainings.value) this.link.giveUp();
+    if (this.buffer.retrainings > this.link.profile.retrainings.value) this.link.giveUp();
     else this.link.retrain();
   }
 

@@ -75,7 +75,7 @@ export class LinkEnd implements AckNakHost {
     readonly side: LinkSide,
     private readonly link: LinkTiming,
   ) {
-    this.advertised = endpointCredits(link.limits);
+    this.advertised = endpointCredits(link.profile);
     this.acks = new AckNak(sim, name, this, link);
     this.dllpDamage = new Disturbance(sim, `${name} DLLP damage`);
     this.arrival = sim.handler(`${name} arrival`, (sequence, life) => this.arrive(sequence, life));
@@ -242,7 +242,7 @@ export class LinkEnd implements AckNakHost {
     const { buffer } = this.acks;
     const end = Math.max(this.sim.now, this.busyUntil) + bytes * this.link.nsPerByte;
     this.busyUntil = end;
-    const arrivesAt = quantize(end + this.link.flightNs);
+    const arrivesAt = quantize(end + this.link.profile.flightNs.value);
     const event = this.sim.scheduleAt(arrivesAt, Priority.LINK, this.arrival, sequence, this.life);
     buffer.sent(sequence, end, event);
     buffer.acknowledgedAt(sequence, arrivesAt + this.link.ackNs);
@@ -343,23 +343,23 @@ export class LinkEnd implements AckNakHost {
     const units = dataCredits(tlp);
     if (this.far.held) this.credits.withhold(packets, units);
     else if (this.far.dllpDamage.strikes()) this.loseUpdate(packets, units);
-    else this.credits.giveBack(packets, units, this.sim.now + this.link.dllpNs);
+    else this.credits.giveBack(packets, units, this.sim.now + this.link.profile.dllpNs.value);
   }
 
   private loseUpdate(packets: PacketClass, units: number): void {
     this.credits.lose(packets, units);
-    this.acks.loseDllp(this.link.dllpNs);
-    this.sim.schedule(quantize(this.link.creditRepeatNs), Priority.LINK, this.repeat, 0, this.life);
+    this.acks.loseDllp(this.link.profile.dllpNs.value);
+    this.sim.schedule(quantize(this.link.profile.creditRepeatNs.value), Priority.LINK, this.repeat, 0, this.life);
   }
 
   private creditsRepeated(life: number): void {
     if (life !== this.life) return;
-    this.credits.repeat(this.sim.now + this.link.dllpNs);
+    this.credits.repeat(this.sim.now + this.link.profile.dllpNs.value);
     this.planWakeup();
   }
 
   private released(): void {
-    this.credits.release(this.sim.now + this.link.dllpNs);
+    this.credits.release(this.sim.now + this.link.profile.dllpNs.value);
     this.planWakeup();
   }
 

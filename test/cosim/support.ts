@@ -18,7 +18,7 @@ export class TestClient {
   private ended = false;
   private waiting: (() => void) | undefined;
 
-  private constructor(readonly socket: Socket) {
+  constructor(readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => {
       this.text += chunk.toString('latin1');
       this.waiting?.();

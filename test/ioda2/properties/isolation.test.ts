@@ -1,6 +1,6 @@
 /**
  * Isolation, held against a reference model step by step: memory, packets, interrupts, freezes and the PEST of every
- * PE. Facts: ioda2-phb3 4.6, 6, 7. A longer soak: PROPERTY_RUNS=20000 npx vitest run test/ioda2/properties
+ * PE. Facts: ioda2-phb3 4.6, 6, 7. A longer soak: `PROPERTY_RUNS=30 npx vitest run test/ioda2/properties`, 30 times as many
  */
 import fc from 'fast-check';
 import { describe, it } from 'vitest';

@@ -137,6 +137,12 @@ export const LNKSTA_FIELDS = {
   BANDWIDTH_MANAGEMENT: 0x4000,
   AUTONOMOUS_BANDWIDTH: 0x8000,
 } as const;
+const LNKSTA_WIDTH_UNIT = LNKSTA_FIELDS.WIDTH & -LNKSTA_FIELDS.WIDTH;
+
+/** Speed and width as LNKSTA shows them; 0 where there is no link. */
+export function linkStatusOf(link: { readonly speed: number; readonly width: number } | undefined): number {
+  return link === undefined ? 0 : link.speed | (link.width * LNKSTA_WIDTH_UNIT);
+}
 export const SLTSTA_FIELDS = { PRESENCE_CHANGED: 0x0008, PRESENCE: 0x0040, DLL_CHANGED: 0x0100 } as const;
 
 /** Encodings shared by Max_Payload_Size and Max_Read_Request_Size: 0 = 128 bytes, 5 = 4096. */

@@ -7,7 +7,7 @@ import type { Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
 import type { CorrectableError, UncorrectableError } from './aer-capability.js';
 import { BaseAddresses } from './base-address.js';
-import { DEVCTL_FIELDS } from './capabilities.js';
+import { DEVCTL_FIELDS, linkStatusOf } from './capabilities.js';
 import { Card, type CardFunction } from './card.js';
 import {
   type BarRead,
@@ -360,7 +360,7 @@ export class Endpoint implements CardFunction, RequesterHost {
     const pending = this.config.mask('DEVSTA', 'TRANSACTIONS_PENDING');
     this.config.hook('DEVSTA', { onRead: (stored) => stored | (this.dma.outstandingReads > 0 ? pending : 0) });
     this.config.hook('LNKSTA', {
-      onRead: (stored) => stored | (this.card === undefined ? 0 : this.card.speed | (this.card.width << 4)),
+      onRead: (stored) => stored | linkStatusOf(this.card),
     });
   }
 

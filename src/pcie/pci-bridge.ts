@@ -10,7 +10,7 @@ import { quantize } from '../sim/time.js';
 import { type AerRegister, type BridgeAerRegister, bridgeAerCapability } from './aer-capability.js';
 import { BridgeHeader } from './bridge-header.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
-import { type PciExpressRegister, pciExpressCapability } from './capabilities.js';
+import { linkStatusOf, type PciExpressRegister, pciExpressCapability } from './capabilities.js';
 import { BRIDGE_CONTROL_FIELDS, type BridgeRegister, bridgeHeader, STATUS_FIELDS } from './config-header.js';
 import { amend, type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
 import { type CompletionProblem, DmaRequester, type ReadResult, type RequesterHost } from './dma-requester.js';
@@ -145,7 +145,7 @@ export class PciBridge implements TlpSink, LinkPartner, RequesterHost, PciBusHos
     this.dma = new DmaRequester(sim, name, this);
     this.bus = new PciBus(sim, `${name} bus`, this, options.busTiming ?? PCI_BUS_TIMING);
     this.passEvent = sim.handler(`${name} forward`, (slot, life) => this.passed(slot, life));
-    this.config.hook('LNKSTA', { onRead: (stored) => stored | this.linkStatus() });
+    this.config.hook('LNKSTA', { onRead: (stored) => stored | linkStatusOf(this.link) });
     this.config.hook('BRIDGE_CONTROL', { onWrite: (value, old) => this.secondaryReset(value, old) });
   }
 
@@ -355,10 +355,6 @@ export class PciBridge implements TlpSink, LinkPartner, RequesterHost, PciBusHos
 
   private sendInterrupts(codes: readonly number[]): void {
     for (const code of codes) this.pass(message(this.id, code), 'link');
-  }
-
-  private linkStatus(): number {
-    return this.link === undefined ? 0 : this.link.speed | (this.link.width << 4);
   }
 
   /** Bridge control drives RST# of the bus; the pins of its devices fall. */

@@ -3,7 +3,14 @@
  * Shared by root ports and switch downstream ports. Source: PCI Express base specification 7.8.6 to 7.8.11;
  * facts: ioda2-phb3 7.10, 7.11.1.
  */
-import { decodeSize, LNKCTL_FIELDS, LNKSTA_FIELDS, type PciExpressRegister, SLTSTA_FIELDS } from './capabilities.js';
+import {
+  decodeSize,
+  LNKCTL_FIELDS,
+  LNKSTA_FIELDS,
+  linkStatusOf,
+  type PciExpressRegister,
+  SLTSTA_FIELDS,
+} from './capabilities.js';
 import type { BridgeRegister } from './config-header.js';
 import type { ConfigSpace } from './config-space.js';
 import type { Link } from './link.js';
@@ -38,7 +45,7 @@ const LINK_LIVE = LNKSTA_FIELDS.SPEED | LNKSTA_FIELDS.WIDTH | LNKSTA_FIELDS.TRAI
 
 function linkStatus(link: Link, reportsActive: boolean): number {
   const active = link.isUp && reportsActive ? LNKSTA_FIELDS.DLL_ACTIVE : 0;
-  return link.speed | (link.width << 4) | (link.training ? LNKSTA_FIELDS.TRAINING : 0) | active;
+  return linkStatusOf(link) | (link.training ? LNKSTA_FIELDS.TRAINING : 0) | active;
 }
 
 /** Without a slot the presence bit is hardwired to 1 unless the port says otherwise (7.8.11). */

@@ -9,7 +9,7 @@ import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { BridgeHeader } from './bridge-header.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
-import { LNKSTA_FIELDS, type PciExpressOption } from './capabilities.js';
+import { linkStatusOf, type PciExpressOption } from './capabilities.js';
 import { ConfigSpace, type ResetKind } from './config-space.js';
 import type { Credits } from './flow-control.js';
 import { InterruptWires } from './interrupt-wires.js';
@@ -107,7 +107,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       `${name} upstream`,
       switchLayout({ ...spec, options: upstreamOptions(spec) }, 'upstream'),
     );
-    this.config.hook('LNKSTA', { onRead: (stored) => stored | this.upstreamLinkStatus() });
+    this.config.hook('LNKSTA', { onRead: (stored) => stored | linkStatusOf(this.link) });
     this.config.hook('BRIDGE_CONTROL', { onWrite: (value, old) => this.secondaryReset(value, old) });
     this.header = new BridgeHeader(this.config);
     this.errors = new PortErrors({
@@ -300,12 +300,6 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
 
   private portOfAddress(tlp: Tlp): SwitchPort | undefined {
     return this.ports.find((port) => port.header.forwardsMemory && port.header.ownsAddress(tlp));
-  }
-
-  private upstreamLinkStatus(): number {
-    return this.link === undefined
-      ? 0
-      : this.link.speed | (this.link.width * (LNKSTA_FIELDS.WIDTH & -LNKSTA_FIELDS.WIDTH));
   }
 
   /** Secondary bus reset of the upstream port resets all that hangs below, the downstream ports included. */

@@ -1,7 +1,7 @@
 // Measures one suite in this process: `node bench/measure.mjs FILE NAME`; without NAME, lists the file's suites. A fresh process
 // each, so that no suite warms or spoils another's code.
 import { pathToFileURL } from 'node:url';
-import { suites } from './suite.mjs';
+import { suites, UNIT_PER_SECOND } from './suite.mjs';
 
 const WARM_UP_MS = 300;
 const MIN_SAMPLES = 25;
@@ -29,7 +29,8 @@ async function measure(name, { unit, opsPerRun, setup, expect }) {
   bench.run();
   if (bench.error) throw bench.error;
   const secondsPerRun = median(bench.stats.sample);
-  const value = unit === 'ns' ? (secondsPerRun * 1e9) / opsPerRun : opsPerRun / secondsPerRun;
+  const perSecond = UNIT_PER_SECOND[unit];
+  const value = perSecond === undefined ? opsPerRun / secondsPerRun : (secondsPerRun * perSecond) / opsPerRun;
   return { name, unit, median: value, samples: bench.stats.sample.length, rme: bench.stats.rme, first, checksum };
 }
 

@@ -8,13 +8,15 @@
 
 /**
  * @typedef {object} Suite
- * @property {'ns' | 'events/s'} unit  ns: time of one operation, less is better. events/s: operations in a second, more is better.
+ * @property {'ns' | 'ms' | 'events/s'} unit  ns, ms: time of one operation, less is better. events/s: operations in a second, more is better.
  * @property {number} opsPerRun        operations in one call of the function `setup` returns; a run should take 0.1 to 50 ms
  * @property {() => () => number} setup returns the function to measure; that one returns a checksum over what it computed
  * @property {number} [expect]         checksum of the first run after setup; the suite fails on another
  */
 
-const UNITS = ['ns', 'events/s', 'accesses/s'];
+/** Units of a time, less is better: how many of them are a second. */
+export const UNIT_PER_SECOND = { ns: 1e9, ms: 1e3 };
+const UNITS = [...Object.keys(UNIT_PER_SECOND), 'events/s', 'accesses/s'];
 
 /** Suites of the file that was loaded, by name. @type {Map<string, Suite | MeasuredSuite>} */
 export const suites = new Map();

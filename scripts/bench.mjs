@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { UNIT_PER_SECOND } from '../bench/suite.mjs';
 import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
 
 const run = promisify(execFile);
@@ -94,12 +95,12 @@ function line({ name, median, unit, rme, samples, checksum }, base) {
 function comparison(median, unit, base) {
   if (base === undefined) return 'no baseline';
   // Above 1 is faster than the baseline, whatever the unit.
-  const speed = unit === 'ns' ? base.median / median : median / base.median;
+  const speed = unit in UNIT_PER_SECOND ? base.median / median : median / base.median;
   return `${speed.toFixed(2)}x the baseline's speed`;
 }
 
 function format(value, unit) {
-  return unit === 'ns' ? value.toFixed(2) : Math.round(value).toLocaleString('en-US');
+  return unit in UNIT_PER_SECOND ? value.toFixed(2) : Math.round(value).toLocaleString('en-US');
 }
 
 function summary(results) {

@@ -32,6 +32,31 @@ export type Outcome =
   | { readonly state: 'failed'; readonly error: unknown }
   | { readonly state: 'cancelled' };
 
+/**
+ * Yielded to run a process of its own stack frame: when the task resumes, only the innermost frame does. A chain of `yield*`
+ * would be walked through at each resumption, link by link.
+ */
+export class Call implements Wait {
+  readonly about = 'a call';
+
+  constructor(
+    /** It has begun. */
+    readonly body: Process<unknown>,
+    readonly firstWait: Wait,
+  ) {}
+
+  /** A task handles calls before waits. */
+  begin(): void {}
+
+  end(): void {}
+}
+
+interface Frame {
+  readonly body: Process<unknown>;
+  /** It was told to end: so must its caller when it has. */
+  unwinding: boolean;
+}
+
 const NO_EVENT = -1;
 
 type Step = { readonly how: 'next' | 'throw'; readonly value: unknown } | { readonly how: 'return' };
@@ -46,16 +71,21 @@ export class Task {
   private inbox: unknown;
   private executing = false;
   private cancelRequested = false;
+  /** The body was told of the cancellation; from then on its finally blocks may wait. */
+  private cancelTold = false;
   private ended = false;
+  /** From the body to the innermost call. */
+  private readonly frames: Frame[];
 
   constructor(
     readonly kernel: TaskKernel,
     /** Name of the process this task belongs to; the branches of a race bear the name of theirs. */
     readonly name: string,
-    private readonly body: Process<unknown>,
+    body: Process<unknown>,
     private readonly onEnd: (outcome: Outcome) => void,
   ) {
     this.id = kernel.adopt(this);
+    this.frames = [{ body, unwinding: false }];
   }
 
   get waitsFor(): string {
@@ -100,6 +130,7 @@ export class Task {
     this.cancelRequested = true;
     if (this.executing) return;
     this.stopWaiting();
+    this.cancelTold = true;
     this.advance(UNWIND);
   }
 
@@ -117,29 +148,42 @@ export class Task {
     while (step !== undefined) step = this.stepOnce(step);
   }
 
-  /** One stretch of the body, from wait to wait. Returns what to do at once, if anything. */
+  /** One stretch of the innermost frame, up to a wait, a call or its end. Returns what to do at once, if anything. */
   private stepOnce(step: Step): Step | undefined {
-    const unwindNext = !this.cancelRequested;
+    const frame = this.frames.at(-1)!;
     this.executing = true;
     let result: IteratorResult<Wait, unknown>;
     try {
-      result = this.take(step);
+      result = take(frame, step);
     } catch (error) {
-      this.end({ state: 'failed', error });
-      return undefined;
+      return this.leave(frame, { how: 'throw', value: error });
     } finally {
       this.executing = false;
     }
-    if (result.done === true) {
-      this.end(this.cancelRequested ? { state: 'cancelled' } : { state: 'done', value: result.value });
-      return undefined;
-    }
-    return unwindNext && this.cancelRequested ? UNWIND : this.suspend(result.value);
+    if (result.done === true) return this.leave(frame, { how: 'next', value: result.value });
+    const wait = this.enter(result.value);
+    if (!this.cancelRequested || this.cancelTold) return this.suspend(wait);
+    this.cancelTold = true;
+    return UNWIND;
   }
 
-  private take(step: Step): IteratorResult<Wait, unknown> {
-    if (step.how === 'return') return this.body.return(undefined);
-    return step.how === 'throw' ? this.body.throw(step.value) : this.body.next(step.value);
+  /** Makes frames of the calls that were begun; returns the wait in the innermost. */
+  private enter(yielded: Wait): Wait {
+    let wait = yielded;
+    while (wait instanceof Call) {
+      this.frames.push({ body: wait.body, unwinding: false });
+      wait = wait.firstWait;
+    }
+    return wait;
+  }
+
+  /** The innermost frame has ended; its caller goes on with the result, or the task has ended too. */
+  private leave(frame: Frame, result: Step & { readonly value?: unknown }): Step | undefined {
+    this.frames.pop();
+    if (this.frames.length > 0) return frame.unwinding && result.how === 'next' ? UNWIND : result;
+    if (result.how === 'throw') this.end({ state: 'failed', error: result.value });
+    else this.end(this.cancelRequested ? { state: 'cancelled' } : { state: 'done', value: result.value });
+    return undefined;
   }
 
   private suspend(wait: Wait): Step | undefined {
@@ -165,4 +209,11 @@ export class Task {
     this.kernel.release(this);
     this.onEnd(outcome);
   }
+}
+
+function take(frame: Frame, step: Step): IteratorResult<Wait, unknown> {
+  if (step.how === 'next') return frame.body.next(step.value);
+  if (step.how === 'throw') return frame.body.throw(step.value);
+  frame.unwinding = true;
+  return frame.body.return(undefined);
 }

@@ -44,7 +44,7 @@ export class Firmware {
     );
     const opal = this.bootedOpal();
     // Real firmware answers so, too, whatever the registers hold.
-    if (call === undefined) return BigInt(OpalStatus.PARAMETER);
+    if (call === undefined) return BigInt(opal.badToken(what));
     checkCount(call, registers.length);
     return BigInt(yield* this.complete(call.name, invokeOpal(opal, this.port.memory, { call, registers })));
   }

@@ -33,9 +33,10 @@ export class InterruptController {
   private readonly levels = new Map<number, PresentedInterrupt>();
   /** Edges that came while the interrupt of that number was in service. */
   private readonly edges = new Map<number, PresentedInterrupt>();
+  private readonly endListeners: ((irq: number) => void)[] = [];
   private readonly traceSource: number;
 
-  constructor(private readonly sim: Simulator) {
+  constructor(readonly sim: Simulator) {
     this.raised = new Signal(sim, 'interrupt raised');
     this.traceSource = sim.trace.source('interrupts');
   }
@@ -93,6 +94,12 @@ export class InterruptController {
     const next = this.levels.get(irq) ?? this.edges.get(irq);
     this.edges.delete(irq);
     if (wasInService && next !== undefined) this.accept(next);
+    for (const listener of this.endListeners) listener(irq);
+  }
+
+  /** A chip whose sources wait for the end of their interrupts hears of every one. */
+  onEnd(listener: (irq: number) => void): void {
+    this.endListeners.push(listener);
   }
 
   private accept(entry: PresentedInterrupt): boolean {

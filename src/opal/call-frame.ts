@@ -63,6 +63,11 @@ export class CallFrame {
     this.pointersAreValid = valid;
   }
 
+  /** Whether the call has an argument of this name. */
+  has(name: string): boolean {
+    return this.words.has(name);
+  }
+
   /** 64 bits. */
   word(name: string): bigint {
     const word = this.words.get(name);
@@ -70,9 +75,10 @@ export class CallFrame {
     return word;
   }
 
-  /** A number that is small when it makes sense; larger ones lose their low bits, and no call takes them. */
+  /** A number that is right when it is small; of one too large for a number the low 32 bits are, and it stays large. */
   number(name: string): number {
-    return Number(this.word(name));
+    const word = this.word(name);
+    return word <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(word) : 2 ** 52 + Number(BigInt.asUintN(32, word));
   }
 
   /** Stores through a pointer; nothing through a null one. */

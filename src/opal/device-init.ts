@@ -1,176 +1,55 @@
 /**
- * What firmware sets up in each device it finds, and again after each reset.
- * Source: skiboot hw/phb3.c: phb3_device_init, phb3_check_device_quirks, phb3_root_port_init, phb3_switch_port_init,
- * phb3_endpoint_init; core/pci.c: pci_device_init. Facts: ioda2-phb3 8.3, last paragraph.
+ * What firmware sets up in every device it finds, on any bridge.
+ * Source: skiboot core/pci.c: pci_device_init, pci_configure_mps, pci_disable_completion_timeout.
  */
-import { setField } from '../hw/bits.js';
-import { PBCQ_NEST_REGISTERS } from '../ioda2/registers/pbcq.js';
-import { UNCORRECTABLE } from '../pcie/aer-capability.js';
 import { DEVCTL_FIELDS } from '../pcie/capabilities.js';
-import { BRIDGE_CONTROL_FIELDS, COMMAND_FIELDS } from '../pcie/config-header.js';
 import type { Process } from '../sim/process.js';
-import { busOf, type PciDevice } from './pci-device.js';
+import { readConfig, updateConfig, writeConfig } from './pci-config.js';
+import type { PciDevice } from './pci-device.js';
+import type { PciHost } from './pci-host.js';
 import {
   AER,
-  AER_ECRC_CHECK,
-  AER_ECRC_GENERATE,
-  CE_MASK,
-  CONFIG,
+  ALL_DEVICE_ERRORS,
   DEVCAP2_TIMEOUT_DISABLE,
   DEVCTL_MAX_PAYLOAD_SHIFT,
   DEVCTL2_TIMEOUT_DISABLE,
   EXPRESS,
   EXPRESS_VERSION,
-  ROOT_UE_MASK,
-  ROOT_UE_SEVERITY,
 } from './pci-registers.js';
-import type { Phb3 } from './phb3.js';
-import { configRead, configWrite, readConfig, updateConfig, writeConfig } from './phb3-config.js';
-import type { ConfigSize } from './phb3-config-cycle.js';
-import { PORT_IRQS } from './phb3-init-values.js';
-import { ALL_DEVICE_ERRORS, ECRC, REPORT_ALL_ERRORS, ROOT_ERROR_COMMAND, ROOT_PORT } from './phb3-root-complex.js';
-import { PREFETCHABLE_BYTES } from './phb3-root-filter.js';
 
 const ALL_ONES_32 = 0xffff_ffff;
-const ERROR_RESPONSES = COMMAND_FIELDS.SERR | COMMAND_FIELDS.PARITY;
 
-/** Adapters that write faster without group scope. Source: skiboot hw/phb3.c: phb3_check_device_quirks. */
-const NO_GROUP_SCOPE = { vendorId: 0x15b3, deviceIds: [0x1003, 0x1011, 0x1013] };
-/** A switch that must not meet end-to-end CRC anywhere above it. */
-const NO_ECRC_SWITCH = { vendorId: 0x11f8, deviceId: 0x8546 };
-
-export function* initDevice(phb: Phb3, device: PciDevice): Process<void> {
-  yield* applyQuirks(phb, device);
+export function* initCommon(phb: PciHost, device: PciDevice): Process<void> {
   yield* configurePayload(phb, device);
   yield* disableCompletionTimeout(phb, device);
-  switch (device.type) {
-    case 'root-port':
-      return yield* initRootPortDevice(phb, device);
-    case 'upstream-port':
-    case 'downstream-port':
-      return yield* initSwitchPort(phb, device);
-    case 'endpoint':
-    case 'legacy':
-      return yield* initEndpoint(phb, device);
-  }
 }
-
-const at = (device: PciDevice, offset: number, size: ConfigSize) => ({ bdfn: device.bdfn, offset, size });
-
-// ---- quirks -------------------------------------------------------------------------------------------------------------
-
-function* applyQuirks(phb: Phb3, device: PciDevice): Process<void> {
-  if (device.bdfn === ROOT_PORT) yield* probePrefetchableWindow(phb);
-  else if (busOf(device.bdfn) === 1) yield* chooseWriteScope(phb, device);
-  if (device.vendorId === NO_ECRC_SWITCH.vendorId && device.deviceId === NO_ECRC_SWITCH.deviceId) phb.noEcrc = true;
-}
-
-/** Some implementations of the root port lack the upper prefetchable registers: inverting one of them tells. */
-function* probePrefetchableWindow(phb: Phb3): Process<void> {
-  const target = { bdfn: ROOT_PORT, offset: CONFIG.PREFETCHABLE_BASE_UPPER, size: 4 } as const;
-  const before = (yield* configRead(phb, target)).value;
-  yield* configWrite(phb, target, ~before >>> 0);
-  const after = (yield* configRead(phb, target)).value;
-  if (after === before) phb.prefetchableCache ??= new Uint8Array(PREFETCHABLE_BYTES);
-  else yield* configWrite(phb, target, before);
-}
-
-function* chooseWriteScope(phb: Phb3, device: PciDevice): Process<void> {
-  const listed = device.vendorId === NO_GROUP_SCOPE.vendorId && NO_GROUP_SCOPE.deviceIds.includes(device.deviceId);
-  const mode = yield* phb.access.readNest('MODE_CONTROL');
-  const field = PBCQ_NEST_REGISTERS.field('MODE_CONTROL', 'WRITE_NO_GROUP_SCOPE').at;
-  yield* phb.access.writeNest('MODE_CONTROL', setField(mode, field, listed ? 1n : 0n));
-}
-
-// ---- common to all --------------------------------------------------------------------------------------------------------
 
 /** Largest payload: what every device takes. Nothing to do before the scan has seen them all. */
-export function* configurePayload(phb: Phb3, device: PciDevice): Process<void> {
-  const { express, aer } = device;
+export function* configurePayload(phb: PciHost, device: PciDevice): Process<void> {
+  const { bdfn, express, aer } = device;
   if (phb.maxPayload === undefined || express === undefined) return;
   const payload = Math.min(phb.maxPayload, device.maxPayload);
-  yield* updateConfig(phb, at(device, express + EXPRESS.DEVCTL, 2), {
-    clear: DEVCTL_FIELDS.MAX_PAYLOAD,
-    set: payload << DEVCTL_MAX_PAYLOAD_SHIFT,
-  });
+  yield* updateConfig(
+    phb,
+    { bdfn, offset: express + EXPRESS.DEVCTL, size: 2 },
+    {
+      clear: DEVCTL_FIELDS.MAX_PAYLOAD,
+      set: payload << DEVCTL_MAX_PAYLOAD_SHIFT,
+    },
+  );
   // Packets of the old size may have been refused meanwhile.
   if (aer !== undefined) {
-    yield* writeConfig(phb, at(device, aer + AER.UE_STATUS, 4), ALL_ONES_32);
-    yield* writeConfig(phb, at(device, aer + AER.CE_STATUS, 4), ALL_ONES_32);
+    yield* writeConfig(phb, { bdfn, offset: aer + AER.UE_STATUS, size: 4 }, ALL_ONES_32);
+    yield* writeConfig(phb, { bdfn, offset: aer + AER.CE_STATUS, size: 4 }, ALL_ONES_32);
   }
-  yield* writeConfig(phb, at(device, express + EXPRESS.DEVSTA, 2), ALL_DEVICE_ERRORS);
+  yield* writeConfig(phb, { bdfn, offset: express + EXPRESS.DEVSTA, size: 2 }, ALL_DEVICE_ERRORS);
 }
 
-function* disableCompletionTimeout(phb: Phb3, { bdfn, express }: PciDevice): Process<void> {
+function* disableCompletionTimeout(phb: PciHost, { bdfn, express }: PciDevice): Process<void> {
   if (express === undefined) return;
   const flags = yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
   if ((flags & EXPRESS_VERSION) < 2) return;
   const capabilities = yield* readConfig(phb, bdfn, express + EXPRESS.DEVCAP2, 4);
   if ((capabilities & DEVCAP2_TIMEOUT_DISABLE) === 0) return;
   yield* updateConfig(phb, { bdfn, offset: express + EXPRESS.DEVCTL2, size: 4 }, { set: DEVCTL2_TIMEOUT_DISABLE });
-}
-
-// ---- by type --------------------------------------------------------------------------------------------------------------
-
-function* initRootPortDevice(phb: Phb3, device: PciDevice): Process<void> {
-  const surprise = device.slot?.surprisePluggable ?? false;
-  // A card that may leave at any time must not freeze every PE when it does.
-  if (surprise) yield* phb.access.write('UTL_PCIE_PORT_IRQ_EN', PORT_IRQS['link-down']);
-  yield* updateConfig(phb, at(device, CONFIG.COMMAND, 2), { set: ERROR_RESPONSES });
-  if (device.express === undefined || device.aer === undefined) return;
-  yield* updateConfig(phb, at(device, device.express + EXPRESS.DEVCTL, 2), { set: REPORT_ALL_ERRORS });
-  const aer = (register: keyof typeof AER) => at(device, device.aer! + AER[register], 4);
-  const masked = ROOT_UE_MASK | (surprise ? UNCORRECTABLE.SURPRISE_DOWN : 0);
-  yield* updateConfig(phb, aer('UE_MASK'), { set: masked });
-  yield* updateConfig(phb, aer('UE_SEVERITY'), { set: ROOT_UE_SEVERITY });
-  yield* updateConfig(phb, aer('CE_MASK'), { set: CE_MASK });
-  yield* updateConfig(phb, aer('AER_CONTROL'), phb.noEcrc ? { clear: ECRC } : { set: ECRC });
-  yield* updateConfig(phb, aer('ROOT_ERROR_COMMAND'), { set: ROOT_ERROR_COMMAND });
-}
-
-const UPSTREAM_SEVERITY =
-  UNCORRECTABLE.DATA_LINK_PROTOCOL |
-  UNCORRECTABLE.SURPRISE_DOWN |
-  UNCORRECTABLE.FLOW_CONTROL |
-  UNCORRECTABLE.RECEIVER_OVERFLOW |
-  UNCORRECTABLE.MALFORMED_TLP |
-  UNCORRECTABLE.INTERNAL;
-const DOWNSTREAM_SEVERITY = UNCORRECTABLE.FLOW_CONTROL | UNCORRECTABLE.INTERNAL;
-
-/** The order of accesses is ours (M): no recording has a switch. Values are the firmware's. */
-function* initSwitchPort(phb: Phb3, device: PciDevice): Process<void> {
-  yield* updateConfig(phb, at(device, CONFIG.COMMAND, 2), { set: ERROR_RESPONSES | COMMAND_FIELDS.INTX_DISABLE });
-  yield* updateConfig(phb, at(device, CONFIG.BRIDGE_CONTROL, 2), {
-    clear: BRIDGE_CONTROL_FIELDS.PARITY,
-    set: BRIDGE_CONTROL_FIELDS.SERR,
-  });
-  if (device.express !== undefined) {
-    // Correctable errors stay unreported (HW279570).
-    yield* updateConfig(phb, at(device, device.express + EXPRESS.DEVCTL, 2), {
-      clear: DEVCTL_FIELDS.CORRECTABLE,
-      set: DEVCTL_FIELDS.NONFATAL | DEVCTL_FIELDS.FATAL,
-    });
-  }
-  if (device.aer === undefined) return;
-  const aer = (register: keyof typeof AER) => at(device, device.aer! + AER[register], 4);
-  yield* writeConfig(phb, aer('UE_MASK'), device.slot?.surprisePluggable ? UNCORRECTABLE.SURPRISE_DOWN : 0);
-  yield* writeConfig(
-    phb,
-    aer('UE_SEVERITY'),
-    device.type === 'upstream-port' ? UPSTREAM_SEVERITY : DOWNSTREAM_SEVERITY,
-  );
-  yield* writeConfig(phb, aer('CE_MASK'), CE_MASK);
-  yield* updateConfig(phb, aer('AER_CONTROL'), { clear: AER_ECRC_CHECK, set: AER_ECRC_GENERATE });
-}
-
-function* initEndpoint(phb: Phb3, device: PciDevice): Process<void> {
-  yield* updateConfig(phb, at(device, CONFIG.COMMAND, 2), { set: ERROR_RESPONSES });
-  if (device.express === undefined) return;
-  yield* updateConfig(phb, at(device, device.express + EXPRESS.DEVCTL, 2), {
-    clear: DEVCTL_FIELDS.CORRECTABLE,
-    set: DEVCTL_FIELDS.NONFATAL | DEVCTL_FIELDS.FATAL | DEVCTL_FIELDS.UNSUPPORTED_REQUEST,
-  });
-  // Without AER the firmware takes offset 0 for the capability and sets the bits in what stands at 0x18 (recorded).
-  const control = (device.aer ?? 0) + AER.AER_CONTROL;
-  yield* updateConfig(phb, at(device, control, 4), phb.noEcrc ? { clear: ECRC } : { set: ECRC });
 }

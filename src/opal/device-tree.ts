@@ -8,24 +8,48 @@ import { IODA_TABLES } from '../ioda2/tables.js';
 import type { Process } from '../sim/process.js';
 import { PAGE_SHIFTS } from '../tce/tve.js';
 import { slotId } from './opal-api.js';
+import { type ConfigAccess, readConfig } from './pci-config.js';
 import { deviceTree, type PciDevice, type PciDeviceType } from './pci-device.js';
 import { CONFIG } from './pci-registers.js';
-import type { Phb3 } from './phb3.js';
-import { readConfig } from './phb3-config.js';
-import { M32_PCI_START } from './phb3-probe.js';
-import { IVE_BYTES, MSI_COUNT, RESERVED_PE, TABLE_BYTES } from './phb3-tables.js';
+import type { Phb3 } from './phb3/phb3.js';
+import { M32_PCI_START, type MmioWindow } from './phb3/probe.js';
+import { IVE_BYTES, MSI_COUNT, RESERVED_PE, TABLE_BYTES } from './phb3/tables.js';
 
 /** The top of the M32 window is where 32-bit message interrupts are addressed. */
 const MSI_HOLE_BYTES = 0x1_0000;
 const IVE_STRIDE_UNIT = 8;
 
+/** Numbers by which nodes refer to each other. One node keeps its number; a device found anew is another node. */
+export class Phandles {
+  private readonly numbers = new WeakMap<object, number>();
+  private readonly named = new Map<string, number>();
+  private last = 0;
+
+  /** Of a fixed node by its path, of a device by what the scan made of it. */
+  of(node: string | object): number {
+    const known = typeof node === 'string' ? this.named.get(node) : this.numbers.get(node);
+    if (known !== undefined) return known;
+    this.last++;
+    if (typeof node === 'string') this.named.set(node, this.last);
+    else this.numbers.set(node, this.last);
+    return this.last;
+  }
+}
+
 export interface PhbNode {
+  readonly phandle: number;
   readonly compatible: readonly string[];
   readonly phbId: number;
   readonly index: number;
   readonly chipId: number;
   readonly registers: number;
   readonly xscomBases: readonly [nest: number, spci: number, pci: number];
+  /** The PBCQ's own windows, as the service firmware set them up. */
+  readonly mmioWindows: readonly MmioWindow[];
+  /** Hints of the board, where it gives them. */
+  readonly locationCode?: string;
+  readonly maxLinkSpeed?: number;
+  readonly laneEqualisation?: readonly bigint[];
   readonly m32: WindowNode;
   /** PCI and processor addresses are the same. `bar`: the last of the window registers, which operating systems use. */
   readonly m64: WindowNode & { readonly bar: number };
@@ -58,6 +82,7 @@ export interface WindowNode {
 }
 
 export interface DeviceNode {
+  readonly phandle: number;
   readonly bdfn: number;
   readonly vendorId: number;
   readonly deviceId: number;
@@ -78,6 +103,8 @@ export interface SlotNode {
   /** bdfn of the bridge above the slot. */
   readonly bridge: number;
   readonly label: string;
+  /** The board's base code and the label, or the label alone. */
+  readonly locationCode: string;
   /** `ibm,reset-by-firmware`. */
   readonly reset: 'by-firmware';
   /** Whether an operating system would register the slot for hotplug. */
@@ -90,24 +117,38 @@ export interface SlotNode {
 }
 
 /** Reads what the nodes say beyond what the scan kept. */
-export function* readDeviceNodes(phb: Phb3): Process<void> {
-  for (const device of deviceTree(phb.devices)) {
-    yield* readConfig(phb, device.bdfn, CONFIG.REVISION, 4);
-    device.interruptPin = yield* readConfig(phb, device.bdfn, CONFIG.INTERRUPT_PIN, 1);
+export function* readDeviceNodes(pci: ConfigAccess, devices: readonly PciDevice[]): Process<void> {
+  for (const device of deviceTree(devices)) {
+    yield* readConfig(pci, device.bdfn, CONFIG.REVISION, 4);
+    device.interruptPin = yield* readConfig(pci, device.bdfn, CONFIG.INTERRUPT_PIN, 1);
   }
 }
 
-export function phbNode(phb: Phb3, chipId: number): PhbNode {
+/** What nodes say beyond what their PHB knows. */
+export interface PublishingFacts {
+  readonly chipId: number;
+  readonly phandles: Phandles;
+  /** Location codes of slots begin with it. */
+  readonly baseLocationCode?: string;
+}
+
+export function phbNode(phb: Phb3, facts: PublishingFacts): PhbNode {
   const { unit, tables } = phb;
   const { nest, pci, spci } = unit.bases;
   const { m32, m64 } = unit.windows;
   const devices = [...deviceTree(phb.devices)];
   const table = (name: keyof typeof TABLE_BYTES) => ({ address: tables.addresses[name], bytes: TABLE_BYTES[name] });
+  const { locationCode, maxLinkSpeed, laneEqualisation } = phb.board;
   return {
+    phandle: facts.phandles.of(phb),
+    ...(locationCode === undefined ? {} : { locationCode }),
+    ...(maxLinkSpeed === undefined ? {} : { maxLinkSpeed }),
+    ...(laneEqualisation === undefined ? {} : { laneEqualisation }),
+    mmioWindows: unit.mmioWindows,
     compatible: ['ibm,power8-pciex', 'ibm,ioda2-phb'],
     phbId: phb.id,
     index: unit.index,
-    chipId,
+    chipId: facts.chipId,
     registers: unit.registerBase,
     xscomBases: [nest, spci, pci],
     m32: { pciBase: M32_PCI_START, cpuBase: m32.base, sizeBytes: m32.bytes - MSI_HOLE_BYTES },
@@ -124,34 +165,37 @@ export function phbNode(phb: Phb3, chipId: number): PhbNode {
     tables: { rtt: table('rtt'), peltv: table('peltv'), pest: table('pest'), ivt: table('ivt') },
     iveStride: IVE_BYTES / IVE_STRIDE_UNIT,
     devices: devices.map((device) => device.bdfn),
-    tree: phb.devices.map((device) => deviceNode(phb, device)),
-    slots: devices.filter((device) => device.slot !== undefined).map((device) => slotNode(phb, device)),
+    tree: phb.devices.map((device) => deviceNode(phb, device, facts)),
+    slots: devices.filter((device) => device.slot !== undefined).map((device) => slotNode(phb, device, facts)),
   };
 }
 
-function deviceNode(phb: Phb3, device: PciDevice): DeviceNode {
+function deviceNode(phb: Phb3, device: PciDevice, facts: PublishingFacts): DeviceNode {
   const { bdfn, vendorId, deviceId, classCode, revision, type, isBridge, interruptPin } = device;
   return {
+    phandle: facts.phandles.of(device),
     ...{ bdfn, vendorId, deviceId, classCode, revision, type, isBridge, interruptPin },
     extendedConfig: device.express !== undefined,
-    ...(device.slot === undefined ? {} : { slot: slotNode(phb, device) }),
-    children: device.children.map((child) => deviceNode(phb, child)),
+    ...(device.slot === undefined ? {} : { slot: slotNode(phb, device, facts) }),
+    children: device.children.map((child) => deviceNode(phb, child, facts)),
   };
 }
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-function slotNode(phb: Phb3, device: PciDevice): SlotNode {
+function slotNode(phb: Phb3, device: PciDevice, { baseLocationCode: base }: PublishingFacts): SlotNode {
   const facts = device.slot!;
+  const label = `S${hex(phb.id, 4)}${hex(device.secondaryBus, 2)}`;
   return {
     id: slotId(phb.id, device.bdfn),
     bridge: device.bdfn,
-    label: `S${hex(phb.id, 4)}${hex(device.secondaryBus, 2)}`,
+    label,
+    locationCode: base === undefined ? label : `${base}-${label}`,
     reset: 'by-firmware',
     hotplug: facts.pluggable ? 'registered' : 'none',
     pluggable: facts.pluggable,
     surprisePluggable: facts.surprisePluggable,
-    brokenPdc: facts.surprisePluggable && facts.reportsLink,
+    brokenPdc: facts.brokenPdc,
     powerControl: facts.powerControl,
   };
 }

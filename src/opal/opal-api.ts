@@ -89,10 +89,27 @@ export const ResetScope = {
 export const ResetAssert = { DEASSERT: 0, ASSERT: 1 } as const;
 export const ReinitScope = { PCI_DEV: 1000 } as const;
 export const Presence = { EMPTY: 0, PRESENT: 1 } as const;
-export const Power = { OFF: 0, ON: 1 } as const;
+/** `OFFLINE` and `ONLINE` change what firmware knows of a slot, not its power. */
+export const Power = { OFF: 0, ON: 1, OFFLINE: 2, ONLINE: 3 } as const;
 
 /** Event bits that `handleInterrupt` and `pollEvents` report. They are levels. */
-export const OpalEvent = { PCI_ERROR: 0x200n } as const;
+export const OpalEvent = { PCI_ERROR: 0x200n, MSG_PENDING: 0x800n } as const;
+/** Bits that firmware hands out to whoever needs an event of its own. */
+export const DYNAMIC_EVENTS = 0xffff_ffff_0000_0000n;
+
+export const MessageType = {
+  ASYNC_COMP: 0,
+  MEM_ERR: 1,
+  EPOW: 2,
+  SHUTDOWN: 3,
+  HMI_EVT: 4,
+  DPO: 5,
+  PRD: 6,
+  OCC: 7,
+  PRD2: 8,
+} as const;
+
+export const Quiesce = { HOLD: 1, REJECT: 2, LOCK_BREAK: 3, RESUME: 4, RESUME_FAST_REBOOT: 5 } as const;
 
 const PCIE_SLOT = 1n << 63n;
 const SLOT_BDFN_SHIFT = 16n;
@@ -108,8 +125,13 @@ export interface SlotAddress {
   readonly bdfn?: number;
 }
 
+/** Bits outside the two numbers do not count. Source: skiboot core/pci-slot.c: pci_slot_find. */
 export function decodeSlotId(id: number | bigint): SlotAddress {
   const value = BigInt.asUintN(64, BigInt(id));
-  if ((value & PCIE_SLOT) === 0n) return { phbId: Number(value) };
-  return { phbId: Number(value & 0xffffn), bdfn: Number((value >> SLOT_BDFN_SHIFT) & 0xffffn) };
+  const phbId = Number(value & 0xffffn);
+  if ((value & PCIE_SLOT) === 0n) return { phbId };
+  return { phbId, bdfn: Number((value >> SLOT_BDFN_SHIFT) & 0xffffn) };
 }
+
+/** 16 digits, as log lines have it. */
+export const slotIdText = (id: bigint): string => BigInt.asUintN(64, id).toString(16).padStart(16, '0');

@@ -1,49 +1,37 @@
 /**
- * OPAL as an operating system calls it, for the PHB3s of one chip. Everything reaches the chips through a HostPort.
- * Checks go in the order of the real entry points: PHB or slot, then arguments, then the chip's driver.
- * Source: skiboot core/pci-opal.c, core/interrupts.c. Facts: opal-pci 1.3, 5, 6.2, 7, 9.2.
+ * OPAL as an operating system calls it, whatever the bridges. Everything reaches the chips through a HostPort.
+ * Checks go in the order of the real entry points: PHB or slot, then whether its driver can do it, then the driver with
+ * the PHB's lock held. Source: skiboot core/pci-opal.c, core/interrupts.c. Facts: opal-pci 1.3, 5, 6.2, 7, 9.
  */
 
-import { PHB3_LAYOUT } from '../diag/phb3/layout.js';
 import type { HostPort } from '../hw/host-port.js';
-import { type Process, Signal } from '../sim/process.js';
-import { bootPlatform, type OpalOptions, type Platform } from './boot.js';
-import { initDevice } from './device-init.js';
-import { type PhbNode, phbNode } from './device-tree.js';
+import { type Process, type Signal, wait } from '../sim/process.js';
+import { type BootMachine, bootPlatform, type OpalOptions } from './boot.js';
+import type { PhbNode } from './device-tree.js';
+import { getDeviceTree, type SubtreeRequest, type SubtreeResult } from './device-tree-blob.js';
+import type { FirmwareFacts } from './device-tree-root.js';
+import { EntryGate } from './entry-gate.js';
+import { PendingEvents } from './events.js';
+import { FirmwareHeap } from './firmware-heap.js';
+import { type FirmwareProfile, firmwareProfile } from './firmware-profile.js';
+import { MessageQueue, type OpalMessage } from './messages.js';
+import { FreezeState, InjectType, OpalStatus, PciError, Power, Presence, ReinitScope, Severity } from './opal-api.js';
+import type { InjectRequest, RidMatch } from './opal-requests.js';
 import {
-  decodeSlotId,
-  OpalEvent,
-  OpalStatus,
-  PciError,
-  Power,
-  Presence,
-  ReinitScope,
-  ResetAssert,
-  ResetScope,
-  Severity,
-} from './opal-api.js';
-import { findDevice } from './pci-device.js';
-import type { Phb3 } from './phb3.js';
-import { allOnes, type ConfigReadResult, configRead, configWrite } from './phb3-config.js';
-import type { ConfigSize } from './phb3-config-cycle.js';
-import { type DiagResult, getDiagData } from './phb3-diag.js';
-import {
+  type DiagResult,
   type FreezeStatus,
-  freezeClear,
-  freezeSet,
-  freezeStatus,
   type NextError,
   NO_ERROR,
-  nextError,
-} from './phb3-eeh.js';
-import { disarmInjection, type InjectRequest, injectError } from './phb3-inject.js';
-import * as vectors from './phb3-interrupts.js';
-import { purgeTables, type RidMatch, setPe, setPeltv } from './phb3-mapping.js';
-import { MSI_COUNT } from './phb3-tables.js';
-import * as windows from './phb3-windows.js';
-import type { Slot, SlotStateResult } from './slot.js';
+  type SlotStateResult,
+  type Xive,
+} from './opal-results.js';
+import type { PhbDriver } from './phb-driver.js';
+import { SetupCalls } from './setup-calls.js';
+import { SlotPower } from './slot-power.js';
+import { resetSlot } from './slot-reset.js';
 
 export type { OpalOptions } from './boot.js';
+export type { RidMatch };
 
 export interface HandledInterrupt {
   readonly rc: number;
@@ -51,288 +39,268 @@ export interface HandledInterrupt {
   readonly events: bigint;
 }
 
-const { SUCCESS, PARAMETER, UNSUPPORTED } = OpalStatus;
+export interface MessageResult {
+  readonly rc: number;
+  readonly message?: OpalMessage;
+}
 
-export class Opal {
+const { SUCCESS, PARAMETER, UNSUPPORTED, RESOURCE, BUSY } = OpalStatus;
+
+export class Opal extends SetupCalls {
+  readonly profile: FirmwareProfile;
   /** Emits the event mask whenever an event becomes pending. */
   readonly events: Signal<bigint>;
-  private readonly platform: Platform;
-  private eventMask = 0n;
+  /** Who is inside firmware, and who may come in. */
+  readonly gate: EntryGate;
+  private readonly heap: FirmwareHeap;
+  private readonly pending: PendingEvents;
+  private readonly messages: MessageQueue;
+  private readonly power: SlotPower;
+  /** Tokens of callers who leave the choice to us are beyond those an operating system may use. */
+  private nextToken = 1n << 32n;
 
   constructor(
     private readonly port: HostPort,
     private readonly options: OpalOptions,
   ) {
-    this.platform = { chipId: options.chipId ?? 0, phbs: new Map(), slots: new Map() };
-    this.events = new Signal(port.interrupts.raised.sim, `${port.name} OPAL events`);
+    super();
+    const { sim } = port.interrupts;
+    const log = (line: string): void => this.log(line);
+    this.profile = firmwareProfile(options.profile);
+    this.heap = new FirmwareHeap(options.heapBase);
+    this.pending = new PendingEvents(sim, port.name);
+    this.events = this.pending.raised;
+    this.messages = new MessageQueue(this.pending, sim);
+    this.power = new SlotPower(this.platform, this.messages, sim, log);
+    this.gate = new EntryGate(sim, port.name, log);
   }
 
   *boot(): Process<void> {
-    yield* bootPlatform(this.port, this.options, this.platform);
+    const services = {
+      log: (line: string): void => this.log(line),
+      raisePciError: (phbId?: number): void => this.pending.raisePciError(phbId),
+    };
+    const { port, heap, profile, options } = this;
+    const machine: BootMachine = { port, heap, profile, services, chipId: this.chipId, places: options.phbs };
+    yield* bootPlatform(machine, this.platform);
   }
+
+  private get chipId(): number {
+    return this.options.chipId ?? 0;
+  }
+
+  log(line: string): void {
+    this.options.log?.(line);
+  }
+
+  /** A token that firmware does not know. */
+  badToken(token: number | string): number {
+    this.log(`OPAL: Called with bad token ${token} !`);
+    return PARAMETER;
+  }
+
+  // ---- device tree ----------------------------------------------------------------------------------------------------------
 
   /** What firmware publishes, PHB by PHB. */
   deviceTree(): readonly PhbNode[] {
-    return [...this.platform.phbs.values()].map((phb) => phbNode(phb, this.platform.chipId));
+    const { chipId, phandles } = this;
+    const { baseLocationCode } = this.options;
+    const facts = { chipId, phandles, ...(baseLocationCode === undefined ? {} : { baseLocationCode }) };
+    return [...this.platform.phbs.values()].map((phb) => phb.node(facts));
   }
 
-  private phb(id: number): Phb3 | undefined {
-    return this.platform.phbs.get(id);
+  /** All that firmware publishes, for `firmwareTree`. */
+  publishedFacts(): FirmwareFacts {
+    const { phandles, port, options, heap, chipId, profile } = this;
+    const { baseLocationCode } = options;
+    return {
+      ...{ phandles, chipId, profile, phbs: this.deviceTree() },
+      firmwareInterrupts: this.firmwareInterrupts(),
+      memory: { address: port.memory.baseAddress, bytes: port.memory.sizeBytes },
+      firmwareMemory: { address: heap.base, bytes: heap.usedBytes },
+      ...(baseLocationCode === undefined ? {} : { baseLocationCode }),
+    };
   }
 
-  private slot(id: number | bigint): Slot | undefined {
-    return this.platform.slots.get(BigInt.asUintN(64, BigInt(id)));
+  /** OPAL_GET_DEVICE_TREE: what stands below a node, flattened. */
+  getDeviceTree(request: SubtreeRequest): SubtreeResult {
+    return getDeviceTree(this.publishedFacts(), request);
   }
 
-  /** A call on a PHB; unknown numbers are refused before anything else. */
-  private *onPhb(id: number, call: (phb: Phb3) => Process<number> | number): Process<number> {
-    const phb = this.phb(id);
-    if (phb === undefined) return PARAMETER;
-    return yield* phb.lock.hold(called(() => call(phb)));
-  }
-
-  /** A call on a slot: its PHB is in the low bits of its number. */
-  private *onSlot<T>(id: number | bigint, call: Process<T>): Process<T> {
-    const phb = this.phb(decodeSlotId(id).phbId);
-    return phb === undefined ? yield* call : yield* phb.lock.hold(call);
-  }
-
-  // ---- configuration space ------------------------------------------------------------------------------------------------
-
-  *pciConfigRead(phbId: number, bdfn: number, offset: number, size: ConfigSize): Process<ConfigReadResult> {
-    const phb = this.phb(phbId);
-    if (phb === undefined) return { rc: PARAMETER, value: allOnes(size) };
-    return yield* phb.lock.hold(configRead(phb, { bdfn, offset, size }));
-  }
-
-  *pciConfigWrite(phbId: number, bdfn: number, offset: number, size: ConfigSize, value: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => configWrite(phb, { bdfn, offset, size }, value));
-  }
-
-  // ---- PEs and windows ------------------------------------------------------------------------------------------------------
-
-  *pciSetPe(phbId: number, request: { pe: number; rid: number; match: RidMatch; action: number }): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => setPe(phb, request));
-  }
-
-  *pciSetPeltv(phbId: number, parentPe: number, childPe: number, action: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => setPeltv(phb, parentPe, childPe, action));
-  }
-
-  *pciMapPeMmioWindow(
-    phbId: number,
-    request: { pe: number; type: number; window: number; segment: number },
-  ): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => windows.mapPeMmioWindow(phb, request));
-  }
-
-  *pciSetPhbMemWindow(
-    phbId: number,
-    request: { type: number; window: number; address: bigint; size: bigint },
-  ): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => windows.setPhbMemWindow(phb, request));
-  }
-
-  *pciPhbMmioEnable(phbId: number, type: number, window: number, enable: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => windows.phbMmioEnable(phb, type, window, enable));
-  }
-
-  *pciMapPeDmaWindow(phbId: number, request: windows.DmaWindow): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => windows.mapPeDmaWindow(phb, request));
-  }
-
-  *pciMapPeDmaWindowReal(
-    phbId: number,
-    request: { pe: number; window: number; pciStart: bigint; size: bigint },
-  ): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => windows.mapPeDmaWindowReal(phb, request));
-  }
-
-  /** PHB3 has no such call: operating systems write the chip's register themselves. */
-  *pciTceKill(phbId: number): Process<number> {
-    return this.phb(phbId) === undefined ? PARAMETER : UNSUPPORTED;
-  }
-
-  // ---- errors ---------------------------------------------------------------------------------------------------------------
+  // ---- errors -------------------------------------------------------------------------------------------------------------------
 
   *pciEehFreezeStatus(phbId: number, pe: number): Process<FreezeStatus> {
-    const phb = this.phb(phbId);
-    if (phb === undefined)
-      return { rc: PARAMETER, freezeState: 0, errorType: PciError.NO_ERROR, severity: Severity.NO_ERROR };
-    return yield* phb.lock.hold(freezeStatus(phb, pe));
+    return yield* this.onPhbFor(phbId, noFreezeStatus, (phb) => phb.freezeStatus?.(pe));
   }
 
   *pciEehFreezeClear(phbId: number, pe: number, action: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => freezeClear(phb, pe, action));
+    return yield* this.onPhb(phbId, (phb) => phb.freezeClear?.(pe, action));
   }
 
   *pciEehFreezeSet(phbId: number, pe: number, action: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => freezeSet(phb, pe, action));
+    return yield* this.onPhb(phbId, (phb) => phb.freezeSet?.(pe, action));
   }
 
-  /** The first call for any PHB lowers the event, also if others have errors left. */
   *pciNextError(phbId: number): Process<NextError> {
-    const phb = this.phb(phbId);
-    if (phb === undefined) return { ...NO_ERROR, rc: PARAMETER };
-    this.eventMask &= ~OpalEvent.PCI_ERROR;
-    return yield* phb.lock.hold(nextError(phb));
+    const refused = (rc: number): NextError => ({ ...NO_ERROR, rc });
+    return yield* this.onPhbFor(phbId, refused, (phb) => phb.nextError && this.nextError(phb, phb.nextError()));
   }
 
-  *pciGetPhbDiagData2(phbId: number, length: number = PHB3_LAYOUT.totalBytes): Process<DiagResult> {
-    const phb = this.phb(phbId);
-    if (phb === undefined) return { rc: PARAMETER, data: new Uint8Array(0) };
-    return yield* phb.lock.hold(getDiagData(phb, length));
+  /** The question lowers the event, before it is answered. */
+  private *nextError(phb: PhbDriver, answer: Process<NextError>): Process<NextError> {
+    this.pending.askedForErrors(phb.id);
+    return yield* answer;
+  }
+
+  /** Without a length, into a buffer that is large enough. */
+  *pciGetPhbDiagData2(phbId: number, length?: number): Process<DiagResult> {
+    return yield* this.onPhbFor(phbId, noData, (phb) => phb.diagData?.(length ?? phb.diagDataBytes));
+  }
+
+  /** Bytes that `pciGetPhbDiagData2` may store. */
+  diagDataBytes(phbId: number): number {
+    return this.platform.phbs.get(phbId)?.diagDataBytes ?? 0;
+  }
+
+  *pciGetHubDiagData(hubId: number | bigint, length: number = HUB_DIAG_BYTES): Process<DiagResult> {
+    const hub = this.platform.hubs.get(Number(hubId));
+    if (hub === undefined) return noData(PARAMETER);
+    return hub.diagData === undefined ? noData(UNSUPPORTED) : yield* hub.diagData(length);
+  }
+
+  /** Machines with hubs do not have it, others have no hub. */
+  *pciSetHubTceMemory(hubId: number): Process<number> {
+    return this.platform.hubs.has(hubId) ? UNSUPPORTED : PARAMETER;
   }
 
   *pciErrInject(phbId: number, request: InjectRequest): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => injectError(phb, request));
+    const { type } = request;
+    const known = type === InjectType.IOA_BUS_ERR || type === InjectType.IOA_BUS_ERR64;
+    // The type is looked at once it is clear that there is a driver for it.
+    return yield* this.onPhb(phbId, (phb) => phb.injectError && (known ? phb.injectError(request) : just(PARAMETER)));
   }
 
-  // ---- resets and slots -------------------------------------------------------------------------------------------------------
+  // ---- resets and slots -----------------------------------------------------------------------------------------------------------
 
   /** Milliseconds to wait before the first poll, 0 when done, or a negative code. */
   *pciReset(id: number | bigint, scope: number, assert: number): Process<number> {
-    const slot = this.slot(id);
-    if (slot === undefined) return PARAMETER;
-    if (assert !== ResetAssert.ASSERT && assert !== ResetAssert.DEASSERT) return PARAMETER;
-    const phb = this.phb(Number(id));
-    const reset = phb === undefined ? portReset(slot, scope) : phbReset(phb, slot, scope);
-    if (reset === undefined) return UNSUPPORTED;
-    // Releasing a reset happens by itself.
-    if (assert === ResetAssert.DEASSERT) return SUCCESS;
-    const rc = yield* this.onSlot(id, reset());
-    if (rc < 0) this.options.log?.(`SLOT-${slotIdText(id)}: Error ${rc} on reset scope ${scope}`);
-    return rc;
+    return yield* this.onSlot(id, same, (place) => resetSlot(place, { scope, assert }, (line) => this.log(line)));
   }
 
   /** Milliseconds to wait before the next poll, 0 when done, or a negative code. */
   *pciPoll(id: number | bigint): Process<number> {
-    const slot = this.slot(id);
-    return slot === undefined ? PARAMETER : yield* this.onSlot(id, slot.poll());
+    return yield* this.onSlot(id, same, ({ slot }) => slot.poll());
   }
 
   *pciGetPresenceState(id: number | bigint): Process<SlotStateResult> {
-    const slot = this.slot(id);
-    return slot === undefined ? { rc: PARAMETER, state: Presence.EMPTY } : yield* this.onSlot(id, slot.presence());
+    const refused = (rc: number): SlotStateResult => ({ rc, state: Presence.EMPTY });
+    return yield* this.onSlot(id, refused, ({ slot }) => slot.presence?.());
   }
 
   *pciGetPowerState(id: number | bigint): Process<SlotStateResult> {
-    const slot = this.slot(id);
-    return slot === undefined ? { rc: PARAMETER, state: Power.OFF } : slot.powerState();
+    const refused = (rc: number): SlotStateResult => ({ rc, state: Power.OFF });
+    return yield* this.onSlot(id, refused, ({ slot }) => slot.powerState?.());
+  }
+
+  /** `ASYNC_COMPLETION`: a message with the token tells when it is done. */
+  *pciOrderPowerState(token: number | bigint, id: number | bigint, power: number): Process<number> {
+    const request = { token: BigInt.asUintN(64, BigInt(token)), power };
+    return yield* this.onSlot(id, same, (place) => this.power.set(place, request));
+  }
+
+  /** The same to its end, with the result that the completion message brings. */
+  *pciSetPowerState(id: number | bigint, power: number): Process<number> {
+    const token = this.nextToken++;
+    const rc = yield* this.pciOrderPowerState(token, id, power);
+    if (rc !== OpalStatus.ASYNC_COMPLETION) return rc;
+    for (;;) {
+      const { message } = yield* this.checkAsyncCompletion(token);
+      if (message !== undefined) return Number(message.params.at(RESULT_PARAM));
+      yield* wait(this.messages.queued);
+    }
   }
 
   /** Sets a device up again as the scan did. */
   *pciReinit(phbId: number, bdfn: number, scope: number = ReinitScope.PCI_DEV): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => this.reinit(phb, bdfn, scope));
+    return yield* this.onPhb(phbId, (phb) => phb.reinit?.(scope, bdfn));
   }
 
-  private *reinit(phb: Phb3, bdfn: number, scope: number): Process<number> {
-    if (scope !== ReinitScope.PCI_DEV) return PARAMETER;
-    const device = findDevice(phb.devices, bdfn);
-    if (device === undefined) return PARAMETER;
-    yield* initDevice(phb, device);
-    return SUCCESS;
-  }
-
-  // ---- interrupts and events ----------------------------------------------------------------------------------------------------
+  // ---- interrupts, events, messages ---------------------------------------------------------------------------------------------------
 
   *setXive(irq: number, server: number, priority: number): Process<number> {
-    const source = this.sourceOf(irq);
-    if (source === undefined) return PARAMETER;
-    const { phb, isn } = source;
-    return yield* phb.lock.hold(vectors.setXive(phb, isn, { server, priority }));
+    const source = this.platform.sourceOf(irq);
+    return source === undefined ? PARAMETER : yield* source.setXive(irq, { server, priority });
   }
 
-  *getXive(irq: number): Process<vectors.Xive> {
-    const source = this.sourceOf(irq);
-    if (source === undefined) return { rc: PARAMETER, server: 0, priority: 0 };
-    return vectors.getXive(source.phb, source.isn);
-  }
-
-  *pciSetXivePe(phbId: number, pe: number, isn: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => vectors.setXivePe(phb, pe, isn));
-  }
-
-  *getMsi32(phbId: number, pe: number, isn: number, range: number): Process<vectors.MsiMessage> {
-    return this.phb(phbId) === undefined ? vectors.NO_MESSAGE : vectors.getMsi32(pe, isn, range);
-  }
-
-  *getMsi64(phbId: number, pe: number, isn: number, range: number): Process<vectors.MsiMessage> {
-    return this.phb(phbId) === undefined ? vectors.NO_MESSAGE : vectors.getMsi64(pe, isn, range);
-  }
-
-  *pciMsiEoi(phbId: number, irq: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => vectors.msiEoi(phb, irq));
-  }
-
-  private sourceOf(irq: number): { phb: Phb3; isn: number } | undefined {
-    for (const phb of this.platform.phbs.values()) {
-      const isn = vectors.isnOf(phb, irq);
-      if (isn !== undefined) return { phb, isn };
-    }
-    return undefined;
+  *getXive(irq: number): Process<Xive> {
+    return this.platform.sourceOf(irq)?.getXive(irq) ?? { rc: PARAMETER, server: 0, priority: 0 };
   }
 
   /** Interrupts that an operating system hands back through `handleInterrupt`. */
   firmwareInterrupts(): readonly number[] {
-    return [...this.platform.phbs.values()].flatMap((phb) =>
-      vectors.FIRMWARE_LSIS.map((lsi) => phb.irqBase + MSI_COUNT + lsi),
-    );
+    return this.platform.interruptSources.flatMap((source) => source.firmwareOwned);
   }
 
   /** OPAL_HANDLE_INTERRUPT. Foreign interrupts are refused, but the events still told. */
   *handleInterrupt(irq: number): Process<HandledInterrupt> {
-    const source = this.sourceOf(irq);
-    if (source === undefined || !this.firmwareInterrupts().includes(irq)) {
-      return { rc: PARAMETER, events: this.eventMask };
-    }
-    vectors.errorInterrupt(source.phb);
-    this.raise(OpalEvent.PCI_ERROR);
-    return { rc: SUCCESS, events: this.eventMask };
+    const source = this.platform.sourceOf(irq);
+    if (source === undefined || !source.firmwareOwned.includes(irq))
+      return { rc: PARAMETER, events: this.pending.mask };
+    yield* source.interrupt(irq);
+    return { rc: SUCCESS, events: this.pending.mask };
   }
 
   /** OPAL_POLL_EVENTS. */
   *pollEvents(): Process<HandledInterrupt> {
-    return { rc: SUCCESS, events: this.eventMask };
+    return { rc: SUCCESS, events: this.pending.mask };
   }
 
-  private raise(event: bigint): void {
-    const isNew = (this.eventMask & event) === 0n;
-    this.eventMask |= event;
-    if (isNew) this.events.emit(this.eventMask);
+  /** An event bit for a user inside firmware; 0 when all are taken. */
+  allocateEvent(): bigint {
+    return this.pending.allocate();
+  }
+
+  freeEvent(event: bigint): void {
+    this.pending.free(event);
+  }
+
+  raiseEvent(event: bigint): void {
+    this.pending.raise(event);
+  }
+
+  lowerEvent(event: bigint): void {
+    this.pending.lower(event);
+  }
+
+  /** OPAL_GET_MSG: the oldest message. */
+  *getMessage(): Process<MessageResult> {
+    const message = this.messages.take();
+    return message === undefined ? { rc: RESOURCE } : { rc: SUCCESS, message };
+  }
+
+  /** OPAL_CHECK_ASYNC_COMPLETION. */
+  *checkAsyncCompletion(token: number | bigint): Process<MessageResult> {
+    const message = this.messages.takeCompletion(BigInt.asUintN(64, BigInt(token)));
+    return message === undefined ? { rc: BUSY } : { rc: SUCCESS, message };
+  }
+
+  /** OPAL_QUIESCE, from processor `cpu`. */
+  *quiesce(kind: number, target: number, cpu?: number): Process<number> {
+    return yield* this.gate.quiesce(kind, target, cpu);
   }
 }
 
-/** Some calls only touch firmware's own memory. */
-function* called(call: () => Process<number> | number): Process<number> {
-  const result = call();
-  return typeof result === 'number' ? result : yield* result;
-}
+/** Where a completion message tells how it went. */
+const RESULT_PARAM = 3;
+const HUB_DIAG_BYTES = 128;
 
-const slotIdText = (id: number | bigint): string => BigInt.asUintN(64, BigInt(id)).toString(16).padStart(16, '0');
+const same = (rc: number): number => rc;
+const noData = (rc: number): DiagResult => ({ rc, data: new Uint8Array(0) });
+const noFreezeStatus = (rc: number): FreezeStatus => ({
+  ...{ rc, freezeState: FreezeState.NOT_FROZEN },
+  ...{ errorType: PciError.NO_ERROR, severity: Severity.NO_ERROR },
+});
 
-type Reset = () => Process<number>;
-
-function phbReset(phb: Phb3, slot: Slot, scope: number): Reset | undefined {
-  switch (scope) {
-    case ResetScope.PHB_COMPLETE:
-      return () => slot.completeReset();
-    case ResetScope.PHB_ERROR:
-      return () => disarmInjection(phb);
-    case ResetScope.PCI_IODA_TABLE:
-      return () => purgeTables(phb);
-    default:
-      return portReset(slot, scope);
-  }
-}
-
-function portReset(slot: Slot, scope: number): Reset | undefined {
-  switch (scope) {
-    case ResetScope.PCI_HOT:
-      return () => slot.hotReset();
-    case ResetScope.PCI_FUNDAMENTAL:
-      return () => slot.fundamentalReset();
-    default:
-      return undefined;
-  }
+function* just(rc: number): Process<number> {
+  return rc;
 }

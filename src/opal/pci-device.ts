@@ -7,7 +7,11 @@ export type PciDeviceType = 'root-port' | 'upstream-port' | 'downstream-port' | 
 export interface SlotFacts {
   readonly pluggable: boolean;
   readonly surprisePluggable: boolean;
+  /** Presence changes are not to be trusted: a card may leave at any time, but only the link tells. */
+  readonly brokenPdc: boolean;
   readonly powerControl: boolean;
+  /** Its power was on when firmware found it. */
+  readonly poweredAtScan: boolean;
   /** The link tells when its data link layer is active. */
   readonly reportsLink: boolean;
   /** The port has a slot register set at all; without one a card is taken for present. */

@@ -1,6 +1,6 @@
 /** Offsets in configuration space, taken from the declarations of src/pcie. Capabilities count from their own start. */
 import { CORRECTABLE, rootAerCapability, UNCORRECTABLE } from '../pcie/aer-capability.js';
-import { pciExpressCapability } from '../pcie/capabilities.js';
+import { DEVCTL_FIELDS, DEVSTA_FIELDS, pciExpressCapability } from '../pcie/capabilities.js';
 import { bridgeHeader, deviceHeader } from '../pcie/config-header.js';
 import type { ConfigLayout } from '../pcie/config-space.js';
 
@@ -35,6 +35,10 @@ export const SLTCAP_POWER_CONTROL = 0x02;
 export const SLTCAP_SURPRISE = 0x20;
 export const SLTCAP_HOT_PLUG = 0x40;
 export const SLTCTL_POWER_OFF = 0x0400;
+/** The power indicator, lit and dark. */
+export const SLTCTL_POWER_INDICATOR = 0x0300;
+export const SLTCTL_INDICATOR_ON = 0x0100;
+export const SLTCTL_INDICATOR_OFF = 0x0300;
 export const DEVCAP2_TIMEOUT_DISABLE = 0x10;
 export const DEVCTL2_TIMEOUT_DISABLE = 0x10;
 export const BRIDGE_CONTROL_MASTER_ABORT = 0x0020;
@@ -52,3 +56,8 @@ export const ROOT_UE_SEVERITY =
   UNCORRECTABLE.RECEIVER_OVERFLOW |
   UNCORRECTABLE.MALFORMED_TLP;
 export const CE_MASK = CORRECTABLE.ADVISORY_NONFATAL;
+
+export const ALL_DEVICE_ERRORS =
+  DEVSTA_FIELDS.CORRECTABLE | DEVSTA_FIELDS.NONFATAL | DEVSTA_FIELDS.FATAL | DEVSTA_FIELDS.UNSUPPORTED_REQUEST;
+export const REPORT_ALL_ERRORS =
+  DEVCTL_FIELDS.CORRECTABLE | DEVCTL_FIELDS.NONFATAL | DEVCTL_FIELDS.FATAL | DEVCTL_FIELDS.UNSUPPORTED_REQUEST;

@@ -5,11 +5,10 @@
 import { LNKSTA_FIELDS } from '../pcie/capabilities.js';
 import { delay, type Process } from '../sim/process.js';
 import { ms, seconds } from '../sim/time.js';
-import { initDevice } from './device-init.js';
+import { readConfig, writeConfig } from './pci-config.js';
 import { formatBdfn, type PciDevice } from './pci-device.js';
+import type { PciHost } from './pci-host.js';
 import { CONFIG, EXPRESS, LNKCAP_DLL_ACTIVE, NO_FUNCTION, RETRY_STATUS } from './pci-registers.js';
-import type { Phb3 } from './phb3.js';
-import { readConfig, writeConfig } from './phb3-config.js';
 
 const RETRY_POLLS = 40;
 const LINK_POLLS = 100;
@@ -19,7 +18,7 @@ const LINK_SETTLE_NS = ms(100);
 const BLIND_SETTLE_NS = seconds(1);
 
 /** Vendor and device as one word once the function is ready; undefined if none is there. */
-export function* awaitFunction(phb: Phb3, bdfn: number): Process<number | undefined> {
+export function* awaitFunction(phb: PciHost, bdfn: number): Process<number | undefined> {
   for (let poll = 0; poll < RETRY_POLLS; poll++) {
     const identity = yield* readConfig(phb, bdfn, CONFIG.VENDOR_ID, 4);
     if (identity === NO_FUNCTION || identity === 0) return undefined;
@@ -31,7 +30,7 @@ export function* awaitFunction(phb: Phb3, bdfn: number): Process<number | undefi
 }
 
 /** Waits for the link below a bridge. `reset`: the bridge was just reset. */
-export function* awaitLink(phb: Phb3, bridge: PciDevice, before: 'reset' | 'undisturbed'): Process<boolean> {
+export function* awaitLink(phb: PciHost, bridge: PciDevice, before: 'reset' | 'undisturbed'): Process<boolean> {
   const { bdfn, express } = bridge;
   if (express === undefined) return true;
   const capabilities = yield* readConfig(phb, bdfn, express + EXPRESS.LNKCAP, 4);
@@ -52,13 +51,13 @@ export function* awaitLink(phb: Phb3, bridge: PciDevice, before: 'reset' | 'undi
 }
 
 /** Devices that answer again, parents first; first all bus numbers, then all initialisation. */
-export function* restoreDevices(phb: Phb3, devices: readonly PciDevice[]): Process<void> {
+export function* restoreDevices(phb: PciHost, devices: readonly PciDevice[]): Process<void> {
   const restored: PciDevice[] = [];
   yield* restoreBuses(phb, devices, restored);
-  for (const device of restored) yield* initDevice(phb, device);
+  for (const device of restored) yield* phb.initDevice(device);
 }
 
-function* restoreBuses(phb: Phb3, devices: readonly PciDevice[], restored: PciDevice[]): Process<void> {
+function* restoreBuses(phb: PciHost, devices: readonly PciDevice[], restored: PciDevice[]): Process<void> {
   for (const device of devices) {
     if (!(yield* restoreBus(phb, device))) {
       // What is below it cannot answer either (M).
@@ -70,7 +69,7 @@ function* restoreBuses(phb: Phb3, devices: readonly PciDevice[], restored: PciDe
   }
 }
 
-function* restoreBus(phb: Phb3, device: PciDevice): Process<boolean> {
+function* restoreBus(phb: PciHost, device: PciDevice): Process<boolean> {
   if (device.parent?.type === 'downstream-port' && !(yield* awaitLink(phb, device.parent, 'reset'))) return false;
   const identity = yield* awaitFunction(phb, device.bdfn);
   if (identity === undefined) return false;
@@ -83,7 +82,7 @@ function* restoreBus(phb: Phb3, device: PciDevice): Process<boolean> {
 /** What a bridge must know to forward configuration cycles. */
 type BusNumbers = Pick<PciDevice, 'bdfn' | 'primaryBus' | 'secondaryBus' | 'subordinateBus'>;
 
-export function* writeBusNumbers(phb: Phb3, bridge: BusNumbers): Process<void> {
+export function* writeBusNumbers(phb: PciHost, bridge: BusNumbers): Process<void> {
   const { bdfn, primaryBus, secondaryBus, subordinateBus } = bridge;
   yield* writeConfig(phb, { bdfn, offset: CONFIG.PRIMARY_BUS, size: 1 }, primaryBus);
   yield* writeConfig(phb, { bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, secondaryBus);

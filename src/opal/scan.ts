@@ -3,14 +3,15 @@
  * Source: skiboot core/pci.c: pci_scan_one, pci_scan_bus, pci_cleanup_bridge, pci_enable_bridge, pci_check_clear_freeze.
  */
 
-import { SLTSTA_FIELDS } from '../pcie/capabilities.js';
 import { BRIDGE_CONTROL_FIELDS, COMMAND_FIELDS } from '../pcie/config-header.js';
 import { delay, type Process } from '../sim/process.js';
 import { seconds } from '../sim/time.js';
-import { configurePayload, initDevice } from './device-init.js';
-import { FreezeAction, FreezeState, OpalStatus } from './opal-api.js';
+import { configurePayload } from './device-init.js';
+import { FreezeAction, FreezeState, OpalStatus, Power, Presence, Severity } from './opal-api.js';
 import { findAer, findExpress, findPowerManagement } from './pci-capability.js';
+import { type ConfigSize, readConfig, updateConfig, writeConfig } from './pci-config.js';
 import { deviceTree, type PciDevice, type PciDeviceType, type SlotFacts, typeOfFlags } from './pci-device.js';
+import type { BusRange, PciHost } from './pci-host.js';
 import {
   BRIDGE_CONTROL_MASTER_ABORT,
   CONFIG,
@@ -24,14 +25,10 @@ import {
   SLTCAP_HOT_PLUG,
   SLTCAP_POWER_CONTROL,
   SLTCAP_SURPRISE,
+  SLTCTL_POWER_OFF,
 } from './pci-registers.js';
 import { awaitFunction, awaitLink, writeBusNumbers } from './pci-restore.js';
-import type { Phb3 } from './phb3.js';
-import { readConfig, updateConfig, writeConfig } from './phb3-config.js';
-import type { ConfigSize } from './phb3-config-cycle.js';
-import { freezeClear, freezeStatus } from './phb3-eeh.js';
-import { linkWidth } from './phb3-link.js';
-import { RESERVED_PE } from './phb3-tables.js';
+import { PcieSlot } from './pcie-slot.js';
 
 const MAX_BUS = 0xff;
 const DEVICES_PER_BUS = 32;
@@ -41,27 +38,28 @@ const SPARE_BUSES = 4;
 const BRIDGE_RESET_NS = seconds(1);
 
 /** Fills `phb.devices`. */
-export function* scanPhb(phb: Phb3): Process<void> {
-  const hasLink = (yield* linkWidth(phb)) > 0;
+export function* scanPhb(phb: PciHost): Process<void> {
+  const hasLink = (yield* phb.rootLinkWidth()) > 0;
   phb.devices = yield* scanDevices(phb, 0, undefined);
   for (const root of phb.devices) {
-    if (hasLink) yield* scanBelow(phb, root, 1, MAX_BUS);
+    if (hasLink) yield* scanBelow(phb, root, { first: 1, last: MAX_BUS });
     else yield* leaveOpen(phb, root);
   }
   yield* choosePayload(phb);
 }
 
 /** Without a link nothing below is looked at: each probe would wait for its timeout. */
-function* leaveOpen(phb: Phb3, root: PciDevice): Process<void> {
+function* leaveOpen(phb: PciHost, root: PciDevice): Process<void> {
   root.secondaryBus = 1;
   root.subordinateBus = MAX_BUS;
   yield* writeConfig(phb, { bdfn: root.bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, root.secondaryBus);
   yield* writeConfig(phb, { bdfn: root.bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, root.subordinateBus);
   if (root.express !== undefined) yield* readConfig(phb, root.bdfn, root.express + EXPRESS.PCIE_FLAGS, 2);
+  yield* bootPower(phb, root, Power.OFF);
 }
 
 /** The functions of one bus. */
-function* scanDevices(phb: Phb3, bus: number, parent: PciDevice | undefined): Process<PciDevice[]> {
+function* scanDevices(phb: PciHost, bus: number, parent: PciDevice | undefined): Process<PciDevice[]> {
   const found: PciDevice[] = [];
   for (let device = 0; device < devicesOn(parent); device++) {
     const first = yield* scanFunction(phb, (bus << 8) | (device << 3), parent);
@@ -83,16 +81,23 @@ function devicesOn(parent: PciDevice | undefined): number {
 }
 
 /** A probe of an empty place freezes the reserved PE: thawed at once, or every later probe would fail. */
-function* scanFunction(phb: Phb3, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
+function* scanFunction(phb: PciHost, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
   const device = yield* probeFunction(phb, bdfn, parent);
-  const { rc, freezeState } = yield* freezeStatus(phb, RESERVED_PE);
-  if (rc === OpalStatus.SUCCESS && freezeState !== FreezeState.NOT_FROZEN) {
-    yield* freezeClear(phb, RESERVED_PE, FreezeAction.ALL);
-  }
+  yield* clearStrayFreeze(phb);
   return device;
 }
 
-function* probeFunction(phb: Phb3, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
+function* clearStrayFreeze(phb: PciHost): Process<void> {
+  const { reservedPe } = phb;
+  if (reservedPe === undefined || phb.freezeStatus === undefined || phb.freezeClear === undefined) return;
+  const { rc, freezeState, severity } = yield* phb.freezeStatus(reservedPe);
+  if (rc !== OpalStatus.SUCCESS || freezeState === FreezeState.NOT_FROZEN) return;
+  // Worse than a frozen PE is not for a scan to mend.
+  if (severity > Severity.NO_ERROR && severity < Severity.PE_ER) return;
+  yield* phb.freezeClear(reservedPe, FreezeAction.ALL);
+}
+
+function* probeFunction(phb: PciHost, bdfn: number, parent: PciDevice | undefined): Process<PciDevice | undefined> {
   const identity = yield* awaitFunction(phb, bdfn);
   if (identity === undefined) return undefined;
   const read = (offset: number, size: ConfigSize) => readConfig(phb, bdfn, offset, size);
@@ -133,13 +138,14 @@ function* probeFunction(phb: Phb3, bdfn: number, parent: PciDevice | undefined):
     slot,
     interruptPin: 0,
   };
-  yield* initDevice(phb, device);
+  if (slot !== undefined) phb.portSlots.set(bdfn, new PcieSlot(phb, device));
+  yield* phb.initDevice(device);
   return device;
 }
 
 /** Root ports and downstream ports have slots. */
 function* readSlotFacts(
-  phb: Phb3,
+  phb: PciHost,
   port: { bdfn: number; express: number; type: PciDeviceType },
 ): Process<SlotFacts | undefined> {
   const { bdfn, express, type } = port;
@@ -149,48 +155,82 @@ function* readSlotFacts(
   const implemented = (flags & SLOT_IMPLEMENTED) !== 0;
   const slot = implemented ? yield* readConfig(phb, bdfn, express + EXPRESS.SLTCAP, 4) : 0;
   const powerControl = (slot & SLTCAP_POWER_CONTROL) !== 0;
-  if (powerControl) yield* readConfig(phb, bdfn, express + EXPRESS.SLTCTL, 2);
+  const control = powerControl ? yield* readConfig(phb, bdfn, express + EXPRESS.SLTCTL, 2) : 0;
   const reportsLink = (link & LNKCAP_DLL_ACTIVE) !== 0;
+  const surprise = (slot & SLTCAP_SURPRISE) !== 0;
   return {
     implemented,
     powerControl,
+    poweredAtScan: (control & SLTCTL_POWER_OFF) === 0,
     reportsLink,
     pluggable: (slot & SLTCAP_HOT_PLUG) !== 0,
-    surprisePluggable: implemented && (reportsLink || (slot & SLTCAP_SURPRISE) !== 0),
+    surprisePluggable: implemented && (reportsLink || surprise),
+    brokenPdc: implemented && reportsLink && !surprise,
   };
 }
 
-/** Opens a bridge for bus `bus` and up to `maxBus`, scans below it and gives back the highest bus number used. */
-function* scanBelow(phb: Phb3, bridge: PciDevice, bus: number, maxBus: number): Process<number> {
+/** Opens a bridge for buses out of `free`, scans below it and gives back the highest bus number used. */
+function* scanBelow(phb: PciHost, bridge: PciDevice, free: BusRange): Process<number> {
   const { bdfn, express } = bridge;
   if (express !== undefined) yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
-  bridge.secondaryBus = bus;
-  bridge.subordinateBus = maxBus;
-  yield* writeConfig(phb, { bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, bus);
-  yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, maxBus);
+  const { secondary, subordinate, subordinateIs } = phb.chooseBus(bridge, free);
+  bridge.secondaryBus = secondary;
+  bridge.subordinateBus = subordinate;
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, secondary);
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, subordinate);
   yield* closeWindows(phb, bridge);
-  if (yield* openBridge(phb, bridge)) bridge.subordinateBus = yield* scanBus(phb, bridge, bus, maxBus);
-  else bridge.subordinateBus = Math.min(bus + SPARE_BUSES, maxBus);
+  const used = (yield* openBridge(phb, bridge))
+    ? yield* scanBus(phb, bridge, { first: secondary, last: subordinate })
+    : Math.min(secondary + SPARE_BUSES, subordinate);
+  if (subordinateIs === 'as-found') bridge.subordinateBus = used;
   yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, bridge.subordinateBus);
+  if (bridge.children.length === 0) yield* bootPower(phb, bridge, Power.OFF);
   return bridge.subordinateBus;
 }
 
-function* scanBus(phb: Phb3, bridge: PciDevice, bus: number, maxBus: number): Process<number> {
-  bridge.children = yield* scanDevices(phb, bus, bridge);
-  let last = bus;
+/** What is on bus `first` and behind its bridges. */
+function* scanBus(phb: PciHost, bridge: PciDevice, { first, last }: BusRange): Process<number> {
+  bridge.children = yield* scanDevices(phb, first, bridge);
+  let used = first;
   for (const child of bridge.children) {
     if (!child.isBridge) continue;
-    if (last >= maxBus) {
-      phb.log(`no bus number left below bus ${bus}`);
+    if (used >= last) {
+      phb.log(`no bus number left below bus ${first}`);
       break;
     }
-    last = yield* scanBelow(phb, child, last + 1, maxBus);
+    used = yield* scanBelow(phb, child, { first: used + 1, last });
   }
-  return last;
+  return used;
+}
+
+/** Looks again at what is below a slot, within the bus numbers it has. */
+export function* rescanBelow(phb: PciHost, bridge: PciDevice): Process<void> {
+  if (bridge.secondaryBus === 0) return;
+  forgetSlots(phb, bridge.children);
+  yield* scanBus(phb, bridge, { first: bridge.secondaryBus, last: bridge.subordinateBus });
+}
+
+/** Forgets everything below a slot. */
+export function* removeBelow(phb: PciHost, bridge: PciDevice): Process<void> {
+  for (const device of deviceTree(bridge.children)) if (phb.removeDevice !== undefined) yield* phb.removeDevice(device);
+  forgetSlots(phb, bridge.children);
+  bridge.children = [];
+}
+
+function forgetSlots(phb: PciHost, devices: readonly PciDevice[]): void {
+  for (const device of deviceTree(devices)) phb.portSlots.delete(device.bdfn);
+}
+
+/** Boot saves the power of hot-plug slots that hold nothing, and gives it back to those that hold something. */
+function* bootPower(phb: PciHost, bridge: PciDevice, power: number): Process<void> {
+  const slot = phb.portSlots.get(bridge.bdfn);
+  if (slot?.setPower === undefined || bridge.slot?.pluggable !== true) return;
+  yield* slot.setPower(power);
+  slot.settle();
 }
 
 /** Base above limit in every window, so that the bridge forwards nothing until an operating system says so. */
-function* closeWindows(phb: Phb3, { bdfn }: PciDevice): Process<void> {
+function* closeWindows(phb: PciHost, { bdfn }: PciDevice): Process<void> {
   const writes: readonly (readonly [offset: number, size: ConfigSize, value: number])[] = [
     [CONFIG.IO_BASE_UPPER, 2, 0xffff],
     [CONFIG.IO_BASE, 1, 0xf0],
@@ -210,12 +250,12 @@ function* closeWindows(phb: Phb3, { bdfn }: PciDevice): Process<void> {
 }
 
 /** False: nothing to scan below. */
-function* openBridge(phb: Phb3, bridge: PciDevice): Process<boolean> {
+function* openBridge(phb: PciHost, bridge: PciDevice): Process<boolean> {
   const { bdfn } = bridge;
   const target = { bdfn, offset: CONFIG.BRIDGE_CONTROL, size: 2 } as const;
   const control = (yield* readConfig(phb, bdfn, target.offset, 2)) & ~BRIDGE_CONTROL_MASTER_ABORT;
   yield* writeConfig(phb, target, control);
-  if (bridge.type === 'downstream-port' && !(yield* cardInPort(phb, bridge))) return false;
+  if (bridge.type === 'downstream-port' && !(yield* powerPort(phb, bridge))) return false;
   const inReset = (control & BRIDGE_CONTROL_FIELDS.SECONDARY_BUS_RESET) !== 0;
   if (inReset) {
     yield* writeConfig(phb, target, control & ~BRIDGE_CONTROL_FIELDS.SECONDARY_BUS_RESET);
@@ -227,15 +267,18 @@ function* openBridge(phb: Phb3, bridge: PciDevice): Process<boolean> {
   return true;
 }
 
-/** A port without slot registers has its device soldered to it. */
-function* cardInPort(phb: Phb3, { bdfn, express, slot }: PciDevice): Process<boolean> {
-  if (slot === undefined || !slot.implemented) return true;
-  const status = yield* readConfig(phb, bdfn, express! + EXPRESS.SLTSTA, 2);
-  return (status & SLTSTA_FIELDS.PRESENCE) !== 0;
+/** False: nobody is there to be powered. */
+function* powerPort(phb: PciHost, bridge: PciDevice): Process<boolean> {
+  const slot = phb.portSlots.get(bridge.bdfn);
+  if (slot?.presence === undefined) return true;
+  const { rc, state } = yield* slot.presence();
+  if (rc === OpalStatus.SUCCESS && state === Presence.EMPTY) return false;
+  yield* bootPower(phb, bridge, Power.ON);
+  return true;
 }
 
 /** One payload size for all, the smallest anybody has. */
-function* choosePayload(phb: Phb3): Process<void> {
+function* choosePayload(phb: PciHost): Process<void> {
   const devices = [...deviceTree(phb.devices)].filter((device) => device.express !== undefined);
   if (devices.length === 0) return;
   phb.maxPayload = Math.min(...devices.map((device) => device.maxPayload));

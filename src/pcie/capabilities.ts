@@ -74,6 +74,8 @@ export interface PciExpressSpec extends CapabilityPlace {
 export type PciExpressOption =
   | 'slot'
   | 'hot-plug-surprise'
+  | 'hot-plug'
+  | 'power-controller'
   | 'dll-active-reporting'
   | 'surprise-down-reporting'
   | 'function-level-reset'
@@ -240,11 +242,18 @@ function slotRegisters(spec: PciExpressSpec, has: Has): ConfigLayout<'SLTCAP' | 
     SLTCAP: {
       at: spec.at + 0x14,
       size: 4,
-      reset: has('hot-plug-surprise') ? 0x60 : 0,
-      fields: { SURPRISE: 0x20, HOT_PLUG: 0x40 },
+      reset:
+        (has('hot-plug-surprise') ? 0x60 : 0) | (has('hot-plug') ? 0x40 : 0) | (has('power-controller') ? 0x12 : 0),
+      fields: { POWER_CONTROLLER: 0x02, POWER_INDICATOR: 0x10, SURPRISE: 0x20, HOT_PLUG: 0x40 },
       about: 'what the slot can do',
     },
-    SLTCTL: { at: spec.at + 0x18, size: 2, writable: slot ? 0x17ff : 0, about: 'slot events and indicators' },
+    SLTCTL: {
+      at: spec.at + 0x18,
+      size: 2,
+      writable: slot ? 0x17ff : 0,
+      fields: { POWER_INDICATOR: 0x0300, POWER_OFF: 0x0400 },
+      about: 'slot events, indicators and power',
+    },
     SLTSTA: {
       at: spec.at + 0x1a,
       size: 2,

@@ -49,6 +49,7 @@ export class Link implements LinkTiming {
   private current: LinkState = 'detect';
   private presence = false;
   private perst: 'asserted' | 'deasserted' = 'asserted';
+  private power: 'on' | 'off' = 'on';
   private hotReset: 'asserted' | 'released' = 'released';
   private disabled = false;
   private partner: LinkPartner | undefined;
@@ -119,7 +120,22 @@ export class Link implements LinkTiming {
   setPerst(level: 'asserted' | 'deasserted'): void {
     if (level === this.perst) return;
     this.perst = level;
-    if (level === 'asserted') {
+    if (this.power === 'on') this.fundamental(level);
+  }
+
+  /** Slot control, power controller: a card without power is as one in fundamental reset. */
+  setSlotPower(power: 'on' | 'off'): void {
+    if (power === this.power) return;
+    this.power = power;
+    if (this.perst === 'deasserted') this.fundamental(power === 'off' ? 'asserted' : 'deasserted');
+  }
+
+  get slotPower(): 'on' | 'off' {
+    return this.power;
+  }
+
+  private fundamental(reset: 'asserted' | 'deasserted'): void {
+    if (reset === 'asserted') {
       this.presence = false;
       this.drop('detect');
       this.partner?.resetBy('fundamental');
@@ -129,11 +145,16 @@ export class Link implements LinkTiming {
     }
   }
 
+  /** Nothing below the link is alive. */
+  private get held(): boolean {
+    return this.perst === 'asserted' || this.power === 'off';
+  }
+
   /** Bridge control, secondary bus reset. */
   setHotReset(level: 'asserted' | 'released'): void {
     if (level === this.hotReset) return;
     this.hotReset = level;
-    if (this.perst === 'asserted') return;
+    if (this.held) return;
     if (level === 'asserted') {
       this.drop('hot-reset');
       this.partner?.resetBy('hot');
@@ -148,7 +169,7 @@ export class Link implements LinkTiming {
     const disabled = state === 'disabled';
     if (disabled === this.disabled) return;
     this.disabled = disabled;
-    if (this.perst === 'asserted' || this.hotReset === 'asserted') return;
+    if (this.held || this.hotReset === 'asserted') return;
     if (disabled) {
       this.drop('disabled');
       this.partner?.resetBy('hot');
@@ -212,7 +233,7 @@ export class Link implements LinkTiming {
     this.down.advertise(partner.credits ?? endpointCredits(this.profile));
     this.down.releaseCredits();
     partner.resetBy('fundamental');
-    if (this.perst === 'asserted') {
+    if (this.held) {
       this.enter(this.current);
       return;
     }

@@ -43,6 +43,8 @@ export interface NicOptions extends Partial<Omit<EndpointOptions, 'layout' | 'ba
   readonly deviceId?: number;
   readonly powerManagement?: 'present';
   readonly functionLevelReset?: 'present';
+  /** On a conventional bus it has no PCI Express capability, and nothing beyond the first 256 bytes. Default `express`. */
+  readonly bus?: 'express' | 'conventional';
   /** A frame arrives from the network this often while receiving is on. */
   readonly framePeriodNs?: TimeNs;
 }
@@ -75,21 +77,23 @@ export function nicLayout(options: NicOptions): EndpointLayout {
     subsystemVendorId: 0x1014,
     subsystemId: 0xf001,
     interruptPin: 1,
-    capabilityPointer: PCIE_AT,
+    capabilityPointer: options.bus === 'conventional' ? MSI_AT : PCIE_AT,
   } as const;
-  return {
+  const conventional = {
     ...deviceHeader(identity, NIC_BARS),
-    ...pciExpressCapability({
-      at: PCIE_AT,
-      next: MSI_AT,
-      port: 'endpoint',
-      maxSpeed: options.maxSpeed ?? 3,
-      maxWidth: options.maxWidth ?? 8,
-      maxPayloadBytes: 512,
-      options: options.functionLevelReset === 'present' ? ['function-level-reset', 'extended-tags'] : ['extended-tags'],
-    }),
     ...msiCapability({ at: MSI_AT, next: hasPm ? PM_AT : 0 }, 1),
     ...(hasPm ? powerManagementCapability({ at: PM_AT, next: 0 }) : {}),
+  };
+  if (options.bus === 'conventional') return conventional;
+  return { ...conventional, ...expressRegisters(options) };
+}
+
+function expressRegisters({ maxSpeed = 3, maxWidth = 8, functionLevelReset }: NicOptions) {
+  return {
+    ...pciExpressCapability({
+      ...{ at: PCIE_AT, next: MSI_AT, port: 'endpoint', maxSpeed, maxWidth, maxPayloadBytes: 512 },
+      options: functionLevelReset === 'present' ? ['function-level-reset', 'extended-tags'] : ['extended-tags'],
+    }),
     ...aerCapability({ at: 0x100, next: 0 }),
   };
 }

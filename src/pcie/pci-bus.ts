@@ -64,6 +64,7 @@ export class PciBus {
   private readonly cards: (Card | undefined)[] = [];
   private readonly underWay = new SlotStore<Transaction>();
   private readonly doneEvent: HandlerId;
+  private readonly resetListeners: (() => void)[] = [];
   private busyUntil = 0;
   private life = 0;
 
@@ -88,8 +89,13 @@ export class PciBus {
     card.resetReleased();
   }
 
+  onReset(listener: () => void): void {
+    this.resetListeners.push(listener);
+  }
+
   /** RST# goes down: all devices are reset, and what is under way is lost. */
   reset(): void {
+    for (const listener of this.resetListeners) listener();
     this.life++;
     this.busyUntil = this.sim.now;
     for (const card of this.cards) card?.resetBy('fundamental');

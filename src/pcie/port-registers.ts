@@ -31,6 +31,7 @@ export function bindPortToLink(config: ConfigSpace<PortRegister>, link: Link): v
   config.hook('LNKCTL2', { onWrite: () => link.setTargetSpeed(targetSpeed(config, link)) });
   config.hook('DEVCTL', { onWrite: () => link.setMaxPayload(decodeSize(config.field('DEVCTL', 'MAX_PAYLOAD'))) });
   if (hasSlot) link.onChange(changeLatch(config));
+  if (hasPowerController(config)) config.hook('SLTCTL', { onWrite: () => link.setSlotPower(slotPower(config)) });
 }
 
 /** After the port's registers were reset, the link must follow what they now say. */
@@ -39,7 +40,14 @@ export function followRegisters(config: ConfigSpace<PortRegister>, link: Link): 
   link.setDisabled(config.has('LNKCTL', 'DISABLE') ? 'disabled' : 'enabled');
   link.setTargetSpeed(targetSpeed(config, link));
   link.setMaxPayload(decodeSize(config.field('DEVCTL', 'MAX_PAYLOAD')));
+  if (hasPowerController(config)) link.setSlotPower(slotPower(config));
 }
+
+/** Without one the bit in slot control is nobody's (7.8.10). */
+const hasPowerController = (config: ConfigSpace<PortRegister>): boolean =>
+  config.has('PCIE_FLAGS', 'SLOT') && config.has('SLTCAP', 'POWER_CONTROLLER');
+const slotPower = (config: ConfigSpace<PortRegister>): 'on' | 'off' =>
+  config.has('SLTCTL', 'POWER_OFF') ? 'off' : 'on';
 
 const LINK_LIVE = LNKSTA_FIELDS.SPEED | LNKSTA_FIELDS.WIDTH | LNKSTA_FIELDS.TRAINING | LNKSTA_FIELDS.DLL_ACTIVE;
 

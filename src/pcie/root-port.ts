@@ -65,6 +65,11 @@ export class RootPort implements TlpSink {
   readonly header: BridgeHeader;
   /** Packets from below that the port did not let through. */
   rejectedPackets = 0;
+  /**
+   * Which losses of the link count as surprise down: all, or only those that neither a reset nor a command of this side
+   * brought about (3.2.1 of the specification).
+   */
+  surpriseDown: 'any-loss' | 'unexpected' = 'any-loss';
 
   private readonly reporter: ErrorReporter;
   private inner: TlpSink | undefined;
@@ -85,8 +90,10 @@ export class RootPort implements TlpSink {
     link.up.attach(this);
     link.onChange(() => this.linkChanged());
     link.onError((error, at) => {
-      // A surprise down shows in the state of the link.
-      if (at === 'up' && error !== 'surprise-down') this.raiseCorrectable(LINK_ERROR_STATUS[error]);
+      if (at !== 'up') return;
+      // By default a surprise down shows in the state of the link.
+      if (error !== 'surprise-down') this.raiseCorrectable(LINK_ERROR_STATUS[error]);
+      else if (this.surpriseDown === 'unexpected') this.raiseSurpriseDown();
     });
     followRegisters(this.config, link);
   }
@@ -238,6 +245,10 @@ export class RootPort implements TlpSink {
     if (!fell) return;
     // A device behind a dead link cannot take its interrupt back, so the port does (6.1 of the specification).
     for (const code of this.wires.drop(0)) this.inner?.receive(message(this.rid, code));
+    if (this.surpriseDown === 'any-loss') this.raiseSurpriseDown();
+  }
+
+  private raiseSurpriseDown(): void {
     const masked = (this.config.get('UE_MASK') & UNCORRECTABLE.SURPRISE_DOWN) !== 0;
     if (!masked) this.raiseUncorrectable('SURPRISE_DOWN');
   }

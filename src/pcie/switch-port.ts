@@ -121,7 +121,8 @@ export class SwitchPort implements TlpSink {
     this.wasUp = this.link.isUp;
     if (!fell) return;
     this.wiring.core.linkFell(this);
-    const asked = this.planned || this.link.state === 'hot-reset' || this.link.state === 'disabled';
+    const inReset = this.link.state === 'hot-reset' || this.link.state === 'disabled';
+    const asked = this.planned || inReset || this.link.slotPower === 'off';
     if (!asked && this.config.has('LNKCAP', 'SURPRISE_DOWN')) this.errors.raise('SURPRISE_DOWN');
   }
 }

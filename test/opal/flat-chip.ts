@@ -13,9 +13,10 @@ import {
 } from '../../src/ioda2/registers/pbcq.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../src/ioda2/registers/phb.js';
 import { IODA_TABLES, type IodaTableName, iodaTableBySelector } from '../../src/ioda2/tables.js';
+import type { FirmwareProfileChoice } from '../../src/opal/firmware-profile.js';
 import { Opal } from '../../src/opal/opal.js';
-import type { BoardFacts } from '../../src/opal/phb3.js';
-import type { PbcqPlace } from '../../src/opal/phb3-probe.js';
+import type { BoardFacts } from '../../src/opal/phb3/phb3.js';
+import type { PbcqPlace } from '../../src/opal/phb3/probe.js';
 import { aerCapability, rootAerCapability } from '../../src/pcie/aer-capability.js';
 import { type PciExpressOption, type PortKind, pciExpressCapability } from '../../src/pcie/capabilities.js';
 import { bridgeHeader, deviceHeader } from '../../src/pcie/config-header.js';
@@ -258,16 +259,20 @@ export class FirmwareRig {
   constructor(
     readonly chip = new FlatChip(),
     board: Partial<PbcqPlace & BoardFacts> = {},
+    profile: FirmwareProfileChoice = 'skiboot',
+    phbs = 1,
   ) {
     this.opal = new Opal(chip, {
       heapBase: 0x10_0000,
-      phbs: [{ ...PLACE, ...board }],
+      // All look at the same chip: what they keep themselves is what can differ.
+      phbs: Array.from({ length: phbs }, (_, index) => ({ ...PLACE, index, ...board })),
       log: (line) => chip.log.push(line),
+      profile,
     });
   }
 
-  static booted(chip = new FlatChip()): FirmwareRig {
-    const rig = new FirmwareRig(chip);
+  static booted(chip = new FlatChip(), profile: FirmwareProfileChoice = 'skiboot'): FirmwareRig {
+    const rig = new FirmwareRig(chip, {}, profile);
     rig.boot();
     return rig;
   }

@@ -59,8 +59,15 @@ describe('a PHB that does not come up', () => {
     expect(run(opal.pciGetPhbDiagData2(0)).rc).toBe(OpalStatus.HARDWARE);
     expect(run(opal.pciGetPresenceState(0)).rc).toBe(OpalStatus.HARDWARE);
     expect(run(opal.setXive(0x810, 0, 5))).toBe(OpalStatus.HARDWARE);
-    expect(run(opal.pciReset(0, ResetScope.PCI_HOT, 1))).toBe(OpalStatus.SUCCESS);
     expect(chip.writes).toEqual([]);
+  });
+
+  it('is reset as if a card were there, for presence is not known', () => {
+    const chip = new FlatChip();
+    chip.answer('PHB_VERSION', 0n);
+    const rig = FirmwareRig.booted(chip);
+    expect(rig.reset(0, ResetScope.PCI_HOT)).toEqual([1000, 1000, 100, 100, 0]);
+    expect(chip.functions.get(0)!.read(0x3e, 2)).toBe(0);
   });
 
   it('comes back by a complete reset once the cause is gone', () => {

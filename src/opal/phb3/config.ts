@@ -1,0 +1,77 @@
+/**
+ * Configuration accesses as OPAL checks them, for callers and for firmware itself.
+ * Source: skiboot hw/phb3.c: phb3_pcicfg_check. Facts: opal-pci 5.1.
+ */
+import type { Process } from '../../sim/process.js';
+import { OpalStatus } from '../opal-api.js';
+import {
+  allOnes,
+  type ConfigAccess,
+  type ConfigChange,
+  type ConfigReadResult,
+  type ConfigSize,
+  type ConfigTarget,
+  readConfig as read,
+  updateConfig as update,
+  writeConfig as write,
+} from '../pci-config.js';
+import { readByAsb, readByMmio, writeByMmio } from './config-cycle.js';
+import type { Phb3 } from './phb3.js';
+import { filterRead, filterWrite } from './root-filter.js';
+
+/** What firmware does while the AIB is fenced: refuse as for everybody, or go round by the side path. */
+type ConfigPath = 'aib' | 'asb';
+
+const MAX_OFFSET = 0xfff;
+const MAX_BDFN = 0xffff;
+
+function* check(phb: Phb3, { bdfn, offset, size }: ConfigTarget, path: ConfigPath): Process<number> {
+  if (!(offset >= 0 && offset <= MAX_OFFSET && bdfn >= 0 && bdfn <= MAX_BDFN)) return OpalStatus.PARAMETER;
+  if (offset % size !== 0) return OpalStatus.PARAMETER;
+  // Bus 0 holds the root port and nothing else.
+  if (bdfn > 0 && bdfn < 0x100) return OpalStatus.HARDWARE;
+  if (phb.broken) return OpalStatus.HARDWARE;
+  if (path === 'asb') return OpalStatus.SUCCESS;
+  if (phb.profile.configFence === 'corrected') yield* phb.checkFence();
+  if (phb.aibFenced) return OpalStatus.HARDWARE;
+  if (phb.configBlocked && bdfn !== 0) return OpalStatus.HARDWARE;
+  return OpalStatus.SUCCESS;
+}
+
+/** OPAL_PCI_CONFIG_READ_*. A cycle that fails on the link still succeeds here, with ones: the freeze tells. */
+export function* configRead(phb: Phb3, target: ConfigTarget, path: ConfigPath = 'aib'): Process<ConfigReadResult> {
+  const rc = yield* check(phb, target, path);
+  if (rc !== OpalStatus.SUCCESS) {
+    phb.refusedCycles++;
+    return { rc, value: allOnes(target.size) };
+  }
+  const filtered = filterRead(phb, target);
+  if (filtered !== undefined) return { rc: OpalStatus.SUCCESS, value: filtered };
+  const value = path === 'asb' ? yield* readByAsb(phb, target) : yield* readByMmio(phb, target);
+  return { rc: OpalStatus.SUCCESS, value };
+}
+
+/** OPAL_PCI_CONFIG_WRITE_*. */
+export function* configWrite(phb: Phb3, target: ConfigTarget, value: number): Process<number> {
+  const rc = yield* check(phb, target, 'aib');
+  if (rc !== OpalStatus.SUCCESS) {
+    phb.refusedCycles++;
+    return rc;
+  }
+  if (yield* filterWrite(phb, target, value)) return OpalStatus.SUCCESS;
+  yield* writeByMmio(phb, target, value);
+  return OpalStatus.SUCCESS;
+}
+
+/** For code that knows nothing of the chip. */
+export const configOf = (phb: Phb3): ConfigAccess => ({
+  configRead: (target) => configRead(phb, target),
+  configWrite: (target, value) => configWrite(phb, target, value),
+});
+
+export const readConfig = (phb: Phb3, bdfn: number, offset: number, size: ConfigSize): Process<number> =>
+  read(configOf(phb), bdfn, offset, size);
+export const writeConfig = (phb: Phb3, target: ConfigTarget, value: number): Process<void> =>
+  write(configOf(phb), target, value);
+export const updateConfig = (phb: Phb3, target: ConfigTarget, change: ConfigChange): Process<void> =>
+  update(configOf(phb), target, change);

@@ -1,0 +1,105 @@
+/** `phbsim devicetree [scenario]`: a machine's firmware boots, and what it publishes is shown or written as a blob. */
+import { Command } from 'commander';
+import { PowerSystem } from '../machine/system.js';
+import type { SlotOptions } from '../machine/topology.js';
+import { deviceTreeBlob } from '../opal/device-tree-blob.js';
+import { type FirmwareFacts, firmwareTree, reservationsOf } from '../opal/device-tree-root.js';
+import { type FdtNode, propertiesOf } from '../opal/fdt.js';
+import { formatDeviceTree } from '../opal/fdt-text.js';
+import { ScenarioError } from '../scenario/problems.js';
+import { readScenario } from '../scenario/read-scenario.js';
+import {
+  HOST_STREAMS,
+  readInput,
+  type Streams,
+  shownName,
+  UnreadableInputError,
+  UnwritableOutputError,
+  writeOutput,
+} from './host-streams.js';
+import { decodeText } from './input-text.js';
+import { profileOpener } from './profile-files.js';
+
+export interface DeviceTreeOptions {
+  readonly json?: boolean;
+  readonly blob?: string;
+}
+
+/** What the person at the keyboard can mend. */
+const MENDABLE = [ScenarioError, UnreadableInputError, UnwritableOutputError];
+const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml, or nothing for a machine with one card';
+const ONE_CARD: ReadonlyMap<number, SlotOptions> = new Map([[1, { device: 'nic', driver: 'none' }]]);
+
+/** Exit status: 0 printed or written, 2 the scenario cannot be read or the blob not be written. */
+export function runDeviceTree(
+  file: string | undefined,
+  options: DeviceTreeOptions,
+  streams: Streams = HOST_STREAMS,
+): number {
+  try {
+    const facts = publishedBy(slotsOf(file, streams));
+    if (options.blob !== undefined) writeOutput(options.blob, deviceTreeBlob(facts), streams);
+    else if (options.json === true) streams.out(JSON.stringify(toJson(firmwareTree(facts)), undefined, 2));
+    else streams.out(formatDeviceTree(firmwareTree(facts), reservationsOf(facts)));
+    return 0;
+  } catch (error) {
+    if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
+    streams.err(error instanceof ScenarioError ? error.message : `phbsim devicetree: ${(error as Error).message}`);
+    return 2;
+  }
+}
+
+function slotsOf(file: string | undefined, streams: Streams): ReadonlyMap<number, SlotOptions> {
+  if (file === undefined) return ONE_CARD;
+  const name = shownName(file);
+  return readScenario(name, decodeText(name, readInput(file, streams), WANTED), profileOpener(file, streams)).slots;
+}
+
+/** Firmware boots in virtual time; no kernel follows. */
+function publishedBy(slots: ReadonlyMap<number, SlotOptions>): FirmwareFacts {
+  const { sim, opal } = new PowerSystem({ slots });
+  sim.complete('firmware boot', opal.boot());
+  return opal.publishedFacts();
+}
+
+interface JsonNode {
+  readonly name: string;
+  readonly properties: Readonly<Record<string, readonly number[] | readonly string[]>>;
+  readonly children: readonly JsonNode[];
+}
+
+/** Cells as numbers, strings as strings; a property without a value is an empty list. */
+function toJson(node: FdtNode): JsonNode {
+  const properties = propertiesOf(node).map(({ name, value }) => {
+    if (value.kind === 'empty') return [name, []] as const;
+    return [name, value.kind === 'cells' ? value.cells : value.strings] as const;
+  });
+  return { name: node.name, properties: Object.fromEntries(properties), children: node.children.map(toJson) };
+}
+
+export function deviceTreeCommand(): Command {
+  return new Command('devicetree')
+    .description('boot the firmware of a machine and show the device tree that it publishes')
+    .argument(
+      '[scenario]',
+      'scenario file (YAML) whose machine boots; - reads standard input; default: one network card',
+    )
+    .option('--blob <file>', 'write the flattened tree instead of printing it; - writes standard output')
+    .option('--json', 'print the tree as JSON')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Exit status: 0 printed or written; 2 the scenario cannot be read, or the blob not be written.',
+        '',
+        'Examples:',
+        '  phbsim devicetree',
+        '  phbsim devicetree scenarios/two-functions-fall-together.yaml --blob machine.dtb',
+        '  phbsim devicetree --blob - | dtc -I dtb -O dts',
+        '  phbsim devicetree --json | jq .children[].name',
+      ].join('\n'),
+    )
+    .action((file: string | undefined, options: DeviceTreeOptions) => {
+      process.exitCode = runDeviceTree(file, options);
+    });
+}

@@ -4,7 +4,7 @@
  * unexplained. Facts: ioda2-phb3 11.1, and the sections named below.
  */
 import { ALL_ONES, msbMask, msbMasks } from '../hw/bits.js';
-import { allOnes, unswapConfig } from '../ioda2/byte-order.js';
+import { allOnes, unswapConfig } from '../ioda/byte-order.js';
 import type { PhbRegisterName } from '../ioda2/registers/phb.js';
 import { type RootComplexRegister, rootComplexLayout } from '../ioda2/root-complex.js';
 import type { IodaTableName } from '../ioda2/tables.js';

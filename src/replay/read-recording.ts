@@ -31,13 +31,13 @@ function parseRecording(file: string, bytes: Uint8Array): Recording {
   );
 }
 
-function decodeText(file: string, bytes: Uint8Array): string {
+export function decodeText(file: string, bytes: Uint8Array, remedy: string = FORMS): string {
   const gzipped = isGzip(bytes);
   try {
     const plain = gzipped ? unpackGzip(bytes) : bytes;
     return new TextDecoder('utf-8', { fatal: true }).decode(plain);
   } catch (error) {
     const problem = gzipped ? 'the gzip data is damaged, cut or too large' : 'the file is binary, not text';
-    throw new RecordingError(file, 1, `${problem} (${error instanceof Error ? error.message : String(error)})`, FORMS);
+    throw new RecordingError(file, 1, `${problem} (${error instanceof Error ? error.message : String(error)})`, remedy);
   }
 }

@@ -1,6 +1,6 @@
 /** What was plugged into the recorded machine, found in what its devices answered to the first look at them. */
 
-import { unswapConfig } from '../ioda2/byte-order.js';
+import { unswapConfig } from '../ioda/byte-order.js';
 import type { Card } from '../machine/powernv8.js';
 import { Nic } from '../pcie/nic.js';
 import { peerCard } from '../pcie/peer-cards.js';

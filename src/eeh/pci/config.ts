@@ -5,10 +5,19 @@
  */
 
 import { OpalStatus } from '../../opal/opal-api.js';
+import { STATUS_FIELDS } from '../../pcie/config-header.js';
 import type { Process } from '../../sim/process.js';
 import type { OpalCalls } from '../firmware.js';
 import type { EehRecord, PciController, PciDevice, PciNode } from './device.js';
-import { allOnes, CAPABILITY_LIST_LIMIT, type Capability, EXTENDED_START, HEADER } from './regs.js';
+import {
+  allOnes,
+  CAPABILITY_LIST_LIMIT,
+  type CapabilityNumber,
+  EXTENDED_LIST_LIMIT,
+  EXTENDED_START,
+  type ExtendedCapabilityNumber,
+  HEADER,
+} from './regs.js';
 
 export type ConfigStatus = 'ok' | 'not-found';
 export interface ConfigAnswer {
@@ -31,6 +40,10 @@ export interface ConfigGuard {
   /** Clears a freeze the access left behind. */
   clearSilently(controller: PciController, peNumber: number): Process<void>;
 }
+
+const FIRST_CAPABILITY = 0x40;
+/** The number an absent device shows. */
+const NO_CAPABILITY = 0xff;
 
 export class PciConfig {
   private guard: ConfigGuard | undefined;
@@ -67,22 +80,32 @@ export class PciConfig {
     return (yield* this.read(target, offset, size)).value;
   }
 
-  /** Offset of a capability, 0 if the function has none of that kind. */
-  *findCapability(target: ConfigTarget, id: (typeof Capability)[keyof typeof Capability]): Process<number> {
+  /**
+   * Offset of a capability, 0 if the function has none of that kind. Every question walks the list anew.
+   * Source: linux drivers/pci/pci.c: pci_find_capability.
+   */
+  *findCapability(target: ConfigTarget, id: CapabilityNumber): Process<number> {
+    const status = yield* this.value(target, HEADER.STATUS.at, 2);
+    if ((status & STATUS_FIELDS.CAPABILITY_LIST) === 0) return 0;
     let at = yield* this.value(target, HEADER.CAPABILITY_POINTER.at, 1);
-    for (let hops = 0; at >= 0x40 && at < 0xff && hops < CAPABILITY_LIST_LIMIT; hops++) {
-      const header = yield* this.value(target, at & ~3, 2);
-      if ((header & 0xff) === id) return at & ~3;
+    for (let hops = 0; at >= FIRST_CAPABILITY && hops < CAPABILITY_LIST_LIMIT; hops++) {
+      at &= ~3;
+      const header = yield* this.value(target, at, 2);
+      if ((header & 0xff) === NO_CAPABILITY) return 0;
+      if ((header & 0xff) === id) return at;
       at = header >> 8;
     }
     return 0;
   }
 
-  *findExtendedCapability(target: ConfigTarget, id: number): Process<number> {
+  /** Nothing is asked of a device whose extended configuration space does not answer. */
+  *findExtendedCapability(device: PciDevice, id: ExtendedCapabilityNumber): Process<number> {
+    if (device.capabilities.configBytes <= EXTENDED_START) return 0;
+    const target = configTarget(device);
     let at: number = EXTENDED_START;
-    for (let hops = 0; at >= EXTENDED_START && hops < CAPABILITY_LIST_LIMIT; hops++) {
+    for (let hops = 0; at >= EXTENDED_START && hops < EXTENDED_LIST_LIMIT; hops++) {
       const header = yield* this.value(target, at, 4);
-      if (header === 0 || header === allOnes(4)) return 0;
+      if (header === 0) return 0;
       if ((header & 0xffff) === id) return at;
       at = (header >>> 20) & ~3;
     }

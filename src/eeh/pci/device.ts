@@ -1,5 +1,6 @@
 /** Controllers, buses and devices as the kernel holds them, and the per-node record that outlives a device. */
 
+import { PortType } from '../../pcie/capabilities.js';
 import { Mutex } from '../../sim/mutex.js';
 import type { Process } from '../../sim/process.js';
 import type { Simulator } from '../../sim/simulator.js';
@@ -20,6 +21,9 @@ export interface PciErrorHandlers {
   mmioEnabled?(device: PciDevice): Process<ErsVote>;
   slotReset?(device: PciDevice): Process<ErsVote>;
   resume?(device: PciDevice): Process<void>;
+  /** Around a reset that somebody asked for; recovery does not call them. */
+  resetPrepare?(device: PciDevice): Process<void>;
+  resetDone?(device: PciDevice): Process<void>;
 }
 
 /** A driver as its device and recovery know it. */
@@ -52,6 +56,13 @@ export class PciController {
 
   get phbId(): number {
     return this.node.phbId;
+  }
+
+  /** Which bridge the kernel takes it for. Source: linux pci-ioda.c: pnv_pci_init_ioda_phb. */
+  get model(): 'p7ioc' | 'phb3' | 'unknown' {
+    const { compatible } = this.node;
+    if (compatible?.includes('ibm,p7ioc-pciex')) return 'p7ioc';
+    return compatible?.includes('ibm,power8-pciex') ? 'phb3' : 'unknown';
   }
 
   findNode(bdfn: number): PciNode | undefined {
@@ -93,12 +104,23 @@ export interface HotplugSlot {
   attention: 'on' | 'off';
 }
 
+/** Addresses (PCI side) that a bridge passes on. */
+export interface BridgeWindow {
+  readonly base: number;
+  readonly limit: number;
+}
+
 export class PciBus {
   readonly devices: PciDevice[] = [];
   readonly children: PciBus[] = [];
   readonly slot: HotplugSlot | undefined;
-  /** Addresses (PCI side) the bridge passes on. */
-  window: { base: number; limit: number } | undefined;
+  window: BridgeWindow | undefined;
+  /** The 64-bit prefetchable window, where the bus has one. */
+  prefetchableWindow: BridgeWindow | undefined;
+  /** What a scan found in the bridge's control register; written back with the windows. */
+  bridgeControl = 0;
+  /** Whether the first scan has passed: it alone reads the windows that firmware left. */
+  scanned: 'yes' | 'no' = 'no';
 
   constructor(
     readonly controller: PciController,
@@ -129,6 +151,8 @@ export class PciBus {
 /** A BAR (0 to 5) or the expansion ROM (6) with the place it was given. */
 export interface PciResource {
   readonly index: number;
+  /** These machines have no I/O space: an `io` resource is known and never placed. */
+  readonly space: 'memory' | 'io';
   readonly sizeBytes: number;
   readonly width: 32 | 64;
   readonly prefetchable: 'yes' | 'no';
@@ -140,28 +164,61 @@ export const ROM_INDEX = 6;
 export interface DeviceIdentity {
   readonly vendorId: number;
   readonly deviceId: number;
-  readonly classCode: number;
   readonly headerType: number;
+  /** Known a few accesses later than the rest. */
+  classCode: number;
 }
 
+/** What the kernel found out while it set a function up: offsets of capabilities, 0 where there is none. */
 export interface DeviceCapabilities {
-  readonly powerManagement: number;
-  readonly pcie: number;
-  readonly pcix: number;
-  readonly advancedFeatures: number;
-  readonly aer: number;
-  /** PCIe port type, meaningless without a PCIe capability. */
-  readonly portType: number;
-  readonly linkReporting: 'yes' | 'no';
+  powerManagement: number;
+  pcie: number;
+  pcix: number;
+  advancedFeatures: number;
+  aer: number;
+  msix: number;
+  /** PCIe flags: version, port type, slot. Meaningless without a PCIe capability. */
+  pcieFlags: number;
+  portType: number;
+  deviceCapabilities: number;
+  linkReporting: 'yes' | 'no';
+  /** 256, or 4096 where extended configuration space answers. */
+  configBytes: number;
+}
+
+export function noCapabilities(): DeviceCapabilities {
+  return {
+    ...{ powerManagement: 0, pcie: 0, pcix: 0, advancedFeatures: 0, aer: 0, msix: 0 },
+    ...{ pcieFlags: 0, portType: 0, deviceCapabilities: 0, linkReporting: 'no', configBytes: 0x100 },
+  };
+}
+
+/** Windows a bridge can have besides memory: found by writing to them. */
+export interface BridgeAbilities {
+  io: 'yes' | 'no';
+  prefetchable: 'none' | '32-bit' | '64-bit';
+  /** Its slot takes cards while the machine runs: room is kept for them. */
+  hotplug: 'yes' | 'no';
+}
+
+/** The kernel's view of the link below a port, for power management. */
+export interface LinkState {
+  /** ASPM states it takes for switched on. */
+  aspmEnabled: number;
 }
 
 export class PciDevice {
   readonly resources: PciResource[] = [];
+  readonly capabilities: DeviceCapabilities = noCapabilities();
+  readonly bridgeAbilities: BridgeAbilities = { io: 'no', prefetchable: 'none', hotplug: 'no' };
+  linkState: LinkState | undefined;
   subordinate: PciBus | undefined;
   channel: ChannelState = 'normal';
   driver: BoundDriver | undefined;
   /** Times enabled by drivers; the command register's memory bit is on while above 0. */
   enableCount = 0;
+  /** 0: none; 1 to 4 for INTA to INTD. */
+  interruptPin = 0;
   interrupt: 'none' | 'legacy' | 'message' = 'none';
   /** Drivers of some devices ask for a fundamental reset. */
   resetWish: 'any' | 'fundamental' = 'any';
@@ -174,7 +231,6 @@ export class PciDevice {
     readonly devfn: number,
     readonly node: PciNode,
     readonly identity: DeviceIdentity,
-    readonly capabilities: DeviceCapabilities,
   ) {
     this.lock = new Mutex(sim, `device ${this.name}`);
   }
@@ -189,6 +245,16 @@ export class PciDevice {
 
   get isBridge(): boolean {
     return (this.identity.headerType & HeaderType.MASK) === HeaderType.BRIDGE;
+  }
+
+  get isPcie(): boolean {
+    return this.capabilities.pcie !== 0;
+  }
+
+  /** A port with a link below: root port, or downstream port of a switch. */
+  get isDownstreamPort(): boolean {
+    const { portType } = this.capabilities;
+    return this.isPcie && (portType === PortType.rootPort || portType === PortType.downstream);
   }
 
   get baseClass(): number {

@@ -9,6 +9,8 @@ import type { DriverCore } from '../drivers/driver-core.js';
 import type { EehProbe } from '../eeh-probe.js';
 import type { PeSetup } from '../powernv/pe-setup.js';
 import { type HotplugSlot, hex, type PciBus, type PciDevice } from './device.js';
+import type { DeviceEnable } from './enable.js';
+import type { DeviceRegistration } from './registration.js';
 import type { PciResources } from './resources.js';
 import type { PciScan } from './scan.js';
 
@@ -17,6 +19,8 @@ export interface HotplugParts {
   readonly resources: PciResources;
   readonly peSetup: PeSetup;
   readonly probe: EehProbe;
+  readonly enable: DeviceEnable;
+  readonly registration: DeviceRegistration;
   readonly drivers: DriverCore;
 }
 
@@ -44,20 +48,30 @@ export class PciHotplug {
     }
     this.parts.probe.removeDevice(device);
     bus.devices.splice(bus.devices.indexOf(device), 1);
+    if (bus.bridge !== undefined && bus.devices.length === 0) bus.bridge.linkState = undefined;
     yield* this.parts.peSetup.removeDevice(device);
   }
 
-  /** Finds what is on the bus now; new devices get addresses, a PE, their EEH record and a driver. */
+  /**
+   * Finds what is on the bus now; new devices get addresses, a PE, their EEH record and a driver. A root bus is scanned as
+   * the rescan file does it, any other as the recovery does, which writes the windows above it anew.
+   * Source: linux pci_rescan_bus; arch/powerpc/kernel/pci-hotplug.c: pci_hp_add_devices.
+   */
   *addDevices(bus: PciBus): Process<PciDevice[]> {
     const found = yield* this.parts.scan.bus(bus);
-    if (found.length > 0) yield* this.parts.resources.assign(bus);
-    for (const each of bus.withChildren()) {
-      const fresh = found.filter((device) => device.bus === each);
-      if (fresh.length > 0) yield* this.parts.peSetup.configureBus(each, fresh);
+    if (bus.bridge === undefined) yield* this.parts.resources.assign(bus);
+    else if (found.length > 0) yield* this.openAbove(bus.bridge, bus);
+    for (const device of found) {
+      yield* this.parts.registration.add(device);
+      yield* this.parts.drivers.attach(device);
     }
-    for (const device of found) yield* this.parts.probe.probeDevice(device);
-    for (const device of found) yield* this.parts.drivers.attach(device);
     return found;
+  }
+
+  private *openAbove(bridge: PciDevice, bus: PciBus): Process<void> {
+    yield* this.parts.resources.assignBelow(bridge, bus);
+    yield* this.parts.enable.reenable(bridge);
+    yield* this.parts.enable.setMaster(bridge, 'on');
   }
 
   /** What firmware says about the card. */

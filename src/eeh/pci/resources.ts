@@ -1,28 +1,24 @@
 /**
- * Address assignment in the 32-bit window: BARs packed by size, bridge windows aligned to the segments of the PHB, the root
- * port's window opened over the whole space so that a later rescan finds room.
- * Source: linux drivers/pci/setup-bus.c; powernv/pci-ioda.c: pnv_pci_window_alignment, pnv_pci_fixup_bridge_resources.
+ * Address assignment: BARs packed by size in the 32-bit window, bridge windows aligned to the segments of the PHB, the root
+ * port's windows opened over all of its PHB. What has its place keeps it.
+ * Source: linux drivers/pci/setup-bus.c: __pci_bus_assign_resources, pbus_size_mem; setup-res.c: pci_std_update_resource;
+ * powernv/pci-ioda.c: pnv_pci_window_alignment.
  */
 import { COMMAND_FIELDS } from '../../pcie/config-header.js';
 import type { Process } from '../../sim/process.js';
 import type { KernelContext } from '../context.js';
-import type { PhbNode } from '../firmware.js';
 import { configTarget, type PciConfig } from './config.js';
-import { hex, type PciBus, type PciDevice, type PciResource, ROM_INDEX } from './device.js';
-import { BRIDGE, DWORD, HEADER } from './regs.js';
-import { describeResource, range, resourceName } from './scan.js';
+import { type BridgeWindow, hex, type PciBus, type PciDevice, type PciResource, ROM_INDEX } from './device.js';
+import { HEADER } from './regs.js';
+import { describeResource, describeUnplaced, range } from './resource-text.js';
+import { BridgeWindows, prefetchableSpace, segmentBytes, wholeWindow } from './windows.js';
 
-const MEGABYTE = 0x10_0000;
 /** BARs get pages of their own, as wide as a page of the kernel. */
 const KERNEL_PAGE = 0x1_0000;
-/** Base above limit: a window that passes nothing. */
-const CLOSED_IO = { base: 0xf0, limit: 0x00 };
-const CLOSED_PREFETCHABLE = { base: 0xfff0, limit: 0x0000 };
-
-/** What one segment of the 32-bit window covers; firmware keeps the top 64 KiB of it for messages. */
-export function segmentBytes(node: PhbNode): number {
-  return 2 ** Math.ceil(Math.log2(node.m32.sizeBytes)) / node.totalPes;
-}
+const IO_WINDOW_BYTES = 0x1000;
+/** Numbers under which the kernel keeps the memory windows of a bus. */
+const ROOT_RESOURCE = 4;
+const CHILD_RESOURCE = 1;
 
 type Item = { readonly size: number; readonly align: number } & (
   | { readonly resource: PciResource; readonly device: PciDevice }
@@ -30,39 +26,123 @@ type Item = { readonly size: number; readonly align: number } & (
 );
 
 export class PciResources {
+  readonly windows: BridgeWindows;
+
   constructor(
     private readonly ctx: KernelContext,
     private readonly config: PciConfig,
-  ) {}
+  ) {
+    this.windows = new BridgeWindows(ctx, config);
+  }
 
-  /** Places everything on `bus` and below, and programs it. A bus that has a window already keeps it. */
+  /** Places what has no place yet on `bus` and below, and programs it. */
   *assign(bus: PciBus): Process<void> {
-    if (bus.isRoot) {
-      const { pciBase, sizeBytes } = bus.controller.node.m32;
-      bus.window = { base: pciBase, limit: pciBase + sizeBytes - 1 };
-    }
+    if (bus.isRoot) this.openRoot(bus);
     if (bus.window === undefined) return;
-    let next = bus.window.base;
-    for (const item of this.items(bus)) {
-      const start = Math.ceil(next / item.align) * item.align;
-      if (start + item.size - 1 > bus.window.limit) {
-        this.refuse(item);
-        continue;
-      }
-      next = start + item.size;
-      if ('bridge' in item) yield* this.openBridge(item.bridge, start, item.size);
-      else yield* this.program(item.device, item.resource, start);
+    this.announce(bus);
+    this.openWide(bus);
+    const opened: PciDevice[] = [];
+    for (const item of this.items(bus).filter(isUnplaced)) {
+      const start = this.firstFit(bus, item);
+      if (start === undefined) this.refuse(item);
+      else if ('bridge' in item) {
+        this.open(item.bridge, start, item.size);
+        opened.push(item.bridge);
+      } else yield* this.program(item.device, item.resource, start);
+    }
+    this.refuseIo(bus, opened);
+    for (const bridge of bus.devices) {
+      const below = bridge.subordinate;
+      if (below === undefined) continue;
+      yield* this.assign(below);
+      if (opened.includes(bridge)) yield* this.windows.program(bridge, below);
     }
   }
 
+  /** The bus below a bridge got new devices: its windows are tried and written anew. Source: pci_assign_unassigned_bridge_resources. */
+  *assignBelow(bridge: PciDevice, bus: PciBus): Process<void> {
+    this.announceFor(bridge, bus);
+    this.refuseIoWindow(bridge, false);
+    yield* this.assign(bus);
+    yield* this.windows.program(bridge, bus);
+  }
+
+  /** What the buses can reach in the end, as the boot prints it. */
+  describe(root: PciBus): void {
+    const { m32 } = root.controller.node;
+    const left = root
+      .withChildren()
+      .some(({ devices }) =>
+        devices.some(({ resources }) => resources.some(({ pciAddress }) => pciAddress === undefined)),
+      );
+    if (left) {
+      const advice = 'try booting with pci=realloc';
+      this.ctx.log.info(`pci_bus ${root.name}: Some PCI device resources are unassigned, ${advice}`);
+    }
+    for (const bus of root.withChildren()) {
+      const first = bus.isRoot ? ROOT_RESOURCE : CHILD_RESOURCE;
+      const { window, prefetchableWindow } = bus;
+      const line = (text: string): void => this.ctx.log.info(`pci_bus ${bus.name}: resource ${text}`);
+      const text = ({ base, limit }: BridgeWindow): string => range(base, limit - base + 1);
+      const seen = (address: number): number => address - m32.pciBase + m32.cpuBase;
+      if (window !== undefined) {
+        line(`${first} [mem ${text({ base: seen(window.base), limit: seen(window.limit) })}]`);
+      }
+      if (prefetchableWindow !== undefined) line(`${first + 1} [mem ${text(prefetchableWindow)} 64bit pref]`);
+    }
+  }
+
+  private openRoot(bus: PciBus): void {
+    const { node } = bus.controller;
+    const { pciBase, sizeBytes } = node.m32;
+    bus.window = { base: pciBase, limit: pciBase + sizeBytes - 1 };
+    bus.prefetchableWindow = prefetchableSpace(node);
+  }
+
+  private announce(bus: PciBus): void {
+    for (const bridge of bus.devices) {
+      if (bridge.subordinate !== undefined) this.announceFor(bridge, bridge.subordinate);
+    }
+  }
+
+  /** Room that is wanted only for cards to come. Source: linux setup-bus.c: pbus_size_io, pbus_size_mem. */
+  private announceFor(bridge: PciDevice, below: PciBus): void {
+    if (bridge.bridgeAbilities.hotplug === 'no') return;
+    const to = `to [bus ${hex(below.number, 2)}] add_size`;
+    if (hasIoWindow(bridge) && !needsIo(below)) {
+      const none = range(IO_WINDOW_BYTES, 0, 4);
+      this.line(bridge, `bridge window [io  ${none}] ${to} ${IO_WINDOW_BYTES.toString(16)}`);
+    }
+    const wide = wideSegment(below);
+    if (wide === undefined || below.prefetchableWindow !== undefined) return;
+    const size = wide.toString(16);
+    this.line(bridge, `bridge window [mem ${range(wide, 0)} 64bit pref] ${to} ${size} add_align ${size}`);
+  }
+
+  /** A hotplug port gets a segment of the 64-bit window for cards to come, which the root port then opens wholly. */
+  private openWide(bus: PciBus): void {
+    const space = bus.prefetchableWindow;
+    for (const bridge of bus.devices) {
+      const below = bridge.subordinate;
+      if (space === undefined || below === undefined || below.prefetchableWindow !== undefined) continue;
+      const size = wideSegment(below);
+      if (size === undefined || bridge.bridgeAbilities.hotplug === 'no') continue;
+      this.line(bridge, `bridge window [mem ${range(space.base, size)} 64bit pref]: assigned`);
+      below.prefetchableWindow = bus.isRoot ? wholeWindow(space) : { base: space.base, limit: space.base + size - 1 };
+    }
+  }
+
+  /** By falling alignment, so that no gaps are left. */
   private items(bus: PciBus): Item[] {
     const items: Item[] = bus.devices.flatMap((device) => [
-      ...device.resources.map((resource): Item => {
-        return { device, resource, size: resource.sizeBytes, align: Math.max(resource.sizeBytes, KERNEL_PAGE) };
-      }),
+      ...device.resources
+        .filter(({ space }) => space === 'memory')
+        .map((resource): Item => {
+          return { device, resource, size: resource.sizeBytes, align: Math.max(resource.sizeBytes, KERNEL_PAGE) };
+        }),
       ...(device.subordinate === undefined ? [] : [this.bridgeItem(device, device.subordinate)]),
     ]);
-    return items.sort((a, b) => b.align - a.align);
+    return items.sort((a, b) => b.align - a.align || romFirst(a) - romFirst(b));
   }
 
   private bridgeItem(bridge: PciDevice, below: PciBus): Item {
@@ -77,52 +157,118 @@ export class PciResources {
     return Math.max(1, Math.ceil(end / segment)) * segment;
   }
 
+  private firstFit({ window, devices }: PciBus, { size, align }: Item): number | undefined {
+    const { base, limit } = window!;
+    const taken = devices.flatMap(placesOf).sort((a, b) => a.base - b.base);
+    let start = Math.ceil(base / align) * align;
+    for (const place of taken) {
+      if (start + size <= place.base) break;
+      start = Math.max(start, Math.ceil((place.limit + 1) / align) * align);
+    }
+    return start + size - 1 <= limit ? start : undefined;
+  }
+
   private *program(device: PciDevice, resource: PciResource, start: number): Process<void> {
-    const target = configTarget(device);
     resource.pciAddress = start;
-    const at = resource.index === ROM_INDEX ? 4 * DWORD.ROM : HEADER.BAR0.at + 4 * resource.index;
-    yield* this.config.write(target, at, 4, start);
-    if (resource.width === 64) yield* this.config.write(target, at + 4, 4, 0);
-    const cpuAddress = resource.index === ROM_INDEX ? this.toCpu(device, start) : device.cpuAddress(resource.index);
-    this.ctx.log.info(`pci ${device.name}: ${describeResource(resource, cpuAddress ?? start)}: assigned`);
+    const { m32 } = device.bus.controller.node;
+    const shown = describeResource(resource, start - m32.pciBase + m32.cpuBase);
+    this.ctx.log.info(`pci ${device.name}: ${shown}: assigned`);
+    // A ROM is placed in the books only; whoever wants it switches it on.
+    if (resource.index === ROM_INDEX) return;
+    const target = configTarget(device);
+    const at = HEADER.BAR0.at + 4 * resource.index;
+    const wide = resource.width === 64;
+    const command = wide ? yield* this.config.value(target, HEADER.COMMAND.at, 2) : 0;
+    if (wide) yield* this.config.write(target, HEADER.COMMAND.at, 2, command & ~COMMAND_FIELDS.MEMORY);
+    yield* this.config.write(target, at, 4, start + (wide ? BAR_TYPE_64 : 0));
+    yield* this.config.value(target, at, 4);
+    if (!wide) return;
+    yield* this.config.write(target, at + 4, 4, 0);
+    yield* this.config.value(target, at + 4, 4);
+    yield* this.config.write(target, HEADER.COMMAND.at, 2, command);
   }
 
-  private *openBridge(bridge: PciDevice, start: number, size: number): Process<void> {
+  private open(bridge: PciDevice, start: number, size: number): void {
     const { bus, subordinate } = bridge;
-    if (subordinate === undefined) return;
-    const whole = bus.isRoot && bus.window !== undefined;
-    const end = whole ? Math.floor((bus.window!.limit + 1) / MEGABYTE) * MEGABYTE : start + size;
-    this.ctx.log.info(`pci ${bridge.name}: bridge window [mem ${range(this.toCpu(bridge, start), size)}]: assigned`);
-    subordinate.window = { base: start, limit: end - 1 };
-    yield* this.assign(subordinate);
-    yield* this.programBridge(bridge, subordinate);
-  }
-
-  /** Memory window open, I/O and prefetchable windows closed; forwarding and bus mastering on. */
-  private *programBridge(bridge: PciDevice, below: PciBus): Process<void> {
-    const { base, limit } = below.window ?? { base: 0, limit: 0 };
-    const target = configTarget(bridge);
-    const field = (address: number): number => Math.floor(address / MEGABYTE) << 4;
-    yield* this.config.write(target, BRIDGE.MEMORY_BASE.at, 4, ((field(limit) << 16) | field(base)) >>> 0);
-    yield* this.config.write(target, BRIDGE.IO_BASE.at, 2, (CLOSED_IO.limit << 8) | CLOSED_IO.base);
-    const closed = ((CLOSED_PREFETCHABLE.limit << 16) | CLOSED_PREFETCHABLE.base) >>> 0;
-    yield* this.config.write(target, BRIDGE.PREFETCHABLE_BASE.at, 4, closed);
-    const command = yield* this.config.value(target, HEADER.COMMAND.at, 2);
-    const wanted = command | COMMAND_FIELDS.MEMORY | COMMAND_FIELDS.BUS_MASTER;
-    yield* this.config.write(target, HEADER.COMMAND.at, 2, wanted);
-    this.ctx.log.info(`pci ${bridge.name}: PCI bridge to [bus ${hex(below.number, 2)}]`);
-    const window = range(this.toCpu(bridge, base), limit - base + 1);
-    this.ctx.log.info(`pci ${bridge.name}:   bridge window [mem ${window}]`);
+    this.line(bridge, `bridge window [mem ${range(this.toCpu(bridge, start), size)}]: assigned`);
+    subordinate!.window = bus.isRoot ? wholeWindow(bus.window!) : { base: start, limit: start + size - 1 };
   }
 
   private refuse(item: Item): void {
-    const [name, what] =
-      'bridge' in item ? [item.bridge.name, 'bridge window'] : [item.device.name, resourceName(item.resource)];
-    this.ctx.log.info(`pci ${name}: ${what} [mem size 0x${hex(item.size, 8)}]: can't assign; no space`);
+    if ('bridge' in item) {
+      this.line(item.bridge, `bridge window [mem size 0x${hex(item.size, 8)}]: can't assign; no space`);
+      this.line(item.bridge, `bridge window [mem size 0x${hex(item.size, 8)}]: failed to assign`);
+      return;
+    }
+    this.refuseResource(item.device, item.resource);
+  }
+
+  /** There is no I/O space. A window is tried again without room for cards to come, a new one in any case. */
+  private refuseIo(bus: PciBus, opened: readonly PciDevice[]): void {
+    for (const device of bus.devices) {
+      for (const resource of device.resources) {
+        if (resource.space === 'io') this.refuseResource(device, resource);
+      }
+      if (device.subordinate !== undefined) this.refuseIoWindow(device, opened.includes(device));
+    }
+  }
+
+  private refuseIoWindow(bridge: PciDevice, isNew: boolean): void {
+    const needed = needsIo(bridge.subordinate!);
+    if (!hasIoWindow(bridge) || (bridge.bridgeAbilities.hotplug === 'no' && !needed)) return;
+    for (let tries = isNew || !needed ? 2 : 1; tries > 0; tries--) {
+      const what = `bridge window [io  size 0x${IO_WINDOW_BYTES.toString(16)}]`;
+      this.line(bridge, `${what}: can't assign; no space`);
+      this.line(bridge, `${what}: failed to assign`);
+    }
+  }
+
+  private refuseResource(device: PciDevice, resource: PciResource): void {
+    const what = describeUnplaced(resource);
+    this.line(device, `${what}: can't assign; no space`);
+    this.line(device, `${what}: failed to assign`);
+  }
+
+  private line(device: PciDevice, text: string): void {
+    this.ctx.log.info(`pci ${device.name}: ${text}`);
   }
 
   private toCpu(device: PciDevice, pciAddress: number): number {
     const { pciBase, cpuBase } = device.bus.controller.node.m32;
     return pciAddress - pciBase + cpuBase;
   }
+}
+
+const BAR_TYPE_64 = 0x4;
+
+function isUnplaced(item: Item): boolean {
+  return 'bridge' in item ? item.bridge.subordinate!.window === undefined : item.resource.pciAddress === undefined;
+}
+
+function placesOf(device: PciDevice): BridgeWindow[] {
+  const bars = device.resources.flatMap(({ pciAddress, sizeBytes }) =>
+    pciAddress === undefined ? [] : [{ base: pciAddress, limit: pciAddress + sizeBytes - 1 }],
+  );
+  const below = device.subordinate?.window;
+  return below === undefined ? bars : [...bars, below];
+}
+
+function romFirst(item: Item): number {
+  return 'resource' in item && item.resource.index === ROM_INDEX ? 0 : 1;
+}
+
+function hasIoWindow(bridge: PciDevice): boolean {
+  return bridge.bridgeAbilities.io === 'yes';
+}
+
+function needsIo(bus: PciBus): boolean {
+  return bus
+    .withChildren()
+    .some(({ devices }) => devices.some(({ resources }) => resources.some(({ space }) => space === 'io')));
+}
+
+/** Bytes of a segment of the 64-bit window. */
+function wideSegment(bus: PciBus): number | undefined {
+  const { m64, totalPes } = bus.controller.node;
+  return m64 === undefined ? undefined : m64.sizeBytes / totalPes;
 }

@@ -19,7 +19,10 @@ export class AddressCache {
   /** BARs and ROM that have an address. */
   insertDevice(device: PciDevice): void {
     const edev = edevOf(device);
-    if (edev === undefined) return;
+    if (edev === undefined) {
+      this.log.warn(`PCI: no EEH dev found for ${device.name}`);
+      return;
+    }
     const { pciBase, cpuBase } = device.bus.controller.node.m32;
     for (const { index, pciAddress, sizeBytes } of device.resources) {
       if (index > ROM_INDEX || pciAddress === undefined) continue;

@@ -113,6 +113,10 @@ export function withBusReset(control: number, reset: 'on' | 'off'): number {
 
 export const BRIDGE_CONTROL_AT = BRIDGE.BRIDGE_CONTROL.at;
 
+/**
+ * The kernel counts the bytes of a saved dword as a big-endian machine has them. On a little-endian one the cache line size
+ * gets the self-test register, and the latency timer the header type (recorded: 1 for a root port).
+ */
 function savedByte(edev: EehDev, at: number): number {
-  return (edev.configSpace[at >> 2]! >>> (8 * (at & 3))) & 0xff;
+  return (edev.configSpace[at >> 2]! >>> (8 * (3 - (at & 3)))) & 0xff;
 }

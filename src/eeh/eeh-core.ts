@@ -12,6 +12,7 @@ import { EehLimits, isActive, PeState, QueryState } from './eeh-flags.js';
 import type { EehDev, EehPe } from './eeh-pe.js';
 import type { EehSettings } from './eeh-settings.js';
 import type { EehTree } from './eeh-tree.js';
+import type { KernelQuirks } from './kernel-versions.js';
 import { locationOf } from './location.js';
 import type { EehPlatform } from './powernv/eeh-platform.js';
 
@@ -62,27 +63,27 @@ export class EehCheck {
       this.ctx.log.debug(`EEH: Ignored check for ${edev.logPrefix}`);
       return 0;
     }
-    if ((yield* this.checkPhb(edev)) > 0) return 1;
+    if ((yield* this.checkPhb(edev, callers)) > 0) return 1;
     if (edev.pe.isPassed) return 0;
     return yield* this.confirmLock.hold(this.confirm(edev, edev.pe, callers));
   }
 
   /** Above 0: the whole PHB is cut off and will be recovered. */
-  private *checkPhb(edev: EehDev): Process<number> {
+  private *checkPhb(edev: EehDev, callers: readonly string[]): Process<number> {
     const phbPe = this.parts.tree.phbPe(edev.controller);
     if (phbPe === undefined) {
       this.ctx.log.warn(`eeh_phb_check_failure Can't find PE for PHB#${edev.controller.domain.toString(16)}`);
       return 0;
     }
-    return yield* this.confirmLock.hold(this.confirmPhb(phbPe));
+    return yield* this.confirmLock.hold(this.confirmPhb(phbPe, callers));
   }
 
-  private *confirmPhb(phbPe: EehPe): Process<number> {
+  private *confirmPhb(phbPe: EehPe, callers: readonly string[]): Process<number> {
     if (phbPe.in(PeState.ISOLATED)) return 0;
     const { state } = yield* this.parts.platform.getState(phbPe);
     if (isHealthyOrUnusable(state)) return 0;
     phbPe.markIsolated();
-    this.parts.events.send(phbPe, [DEVICE_CHECK_FRAME]);
+    this.parts.events.send(phbPe, [DEVICE_CHECK_FRAME, ...callers]);
     return 1;
   }
 
@@ -109,9 +110,10 @@ export class EehCheck {
     let chosen = pe;
     for (const parent of pe.ancestors()) {
       const { state } = yield* this.parts.platform.getState(parent);
-      if (state <= 0 || isActive(state)) continue;
+      if (!takesOver(state, this.ctx.quirks)) continue;
+      const named = this.ctx.quirks.takeoverLine === 'parent-twice' ? parent : chosen;
       chosen = parent;
-      this.ctx.log.err(`EEH: Failure of ${parent.label} will be handled at parent ${parent.label}.`);
+      this.ctx.log.err(`EEH: Failure of ${named.label} will be handled at parent ${parent.label}.`);
     }
     return chosen;
   }
@@ -124,6 +126,12 @@ export class EehCheck {
     this.ctx.log.err(`${edev.logPrefix}${pe.checkCount} reads ignored for recovering device at ${place}`);
     this.ctx.log.err(`${edev.logPrefix}Might be infinite loop in ${driver} driver`);
   }
+}
+
+/** A parent frozen by half; frozen whole it queries as 0, and is taken for healthy (facts, D4). */
+export function takesOver(state: number, quirks: KernelQuirks): boolean {
+  const least = quirks.frozenParent === 'takes-over' ? 0 : 1;
+  return state >= least && !isActive(state);
 }
 
 /** Healthy, or nothing recovery could do about. */

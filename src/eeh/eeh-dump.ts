@@ -6,7 +6,7 @@ import { DevMode, EehOption, type LogSeverity, PeState, PeType } from './eeh-fla
 import type { EehDev, EehPe } from './eeh-pe.js';
 import type { EehThaw } from './eeh-thaw.js';
 import { deviceName, hex } from './pci/device.js';
-import { BRIDGE, HEADER, PciX } from './pci/regs.js';
+import { BRIDGE, EXTENDED_START, HEADER, PciX } from './pci/regs.js';
 import type { EehPlatform } from './powernv/eeh-platform.js';
 
 /** Read whatever the capability's length: past its end the dump shows what follows (facts, D23). */
@@ -26,13 +26,18 @@ export class EehDump {
   *collect(pe: EehPe, severity: LogSeverity): Process<void> {
     if (!pe.is(PeType.PHB)) {
       // The drivers are about to be removed and need working registers to quiet their devices.
-      if (severity === 'permanent') yield* this.thaw.enable(pe, EehOption.THAW_MMIO);
+      if (severity === 'permanent' || this.ioForLog) yield* this.thaw.enable(pe, EehOption.THAW_MMIO);
       if (!pe.in(PeState.CFG_BLOCKED)) {
         yield* this.config.restoreSubtree(pe);
         for (const edev of pe.devicesBelow()) yield* this.dumpDevice(edev);
       }
     }
     this.platform.printLog(pe);
+  }
+
+  /** A hub of the P7IOC kind answers config cycles of a frozen PE with ones, so the kernel thaws before it dumps. */
+  private get ioForLog(): boolean {
+    return this.ctx.controllers[0]?.model === 'p7ioc';
   }
 
   private *dumpDevice(edev: EehDev): Process<void> {
@@ -63,6 +68,8 @@ export class EehDump {
   private *dumpRows(edev: EehDev, block: { title: string; at: number; dwords: number }): Process<void> {
     let row = '';
     for (let i = 0; i < block.dwords; i++) {
+      const inside = block.at >= EXTENDED_START || block.at + 4 * i < EXTENDED_START;
+      if (!inside && this.ctx.quirks.pcieDump === 'inside-256-bytes') break;
       const value = yield* this.platform.readConfig(edev, block.at + 4 * i, 4);
       if (i % DWORDS_PER_ROW === 0) {
         if (i > 0) this.ctx.log.warn(row);

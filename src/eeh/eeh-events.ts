@@ -6,8 +6,8 @@ import { type Process, Signal, wait } from '../sim/process.js';
 import type { KernelContext } from './context.js';
 import { EehLimits, PeState, PeType } from './eeh-flags.js';
 import type { EehPe } from './eeh-pe.js';
-import { KernelOopsError } from './eeh-report.js';
 import type { EehSettings } from './eeh-settings.js';
+import { KernelOopsError } from './oops.js';
 
 /** `special`: firmware has news, which PE is to be asked. */
 export type EehEvent = EehPe | 'special';
@@ -42,7 +42,8 @@ export class EehEvents {
 
   /** Queues recovery of a PE, with the stack of who noticed, unless recovery is switched off. */
   send(event: EehEvent, stackTrace: readonly string[] = []): void {
-    if (this.settings.recovery === 'off') {
+    const kept = event === 'special' && this.ctx.quirks.droppedSpecialEvent === 'event-kept';
+    if (this.settings.recovery === 'off' && !kept) {
       this.ctx.log.err('EEH: Event dropped due to no_recover setting');
       return;
     }
@@ -55,7 +56,8 @@ export class EehEvents {
       event.stackTrace = [SENDER_FRAME, ...stackTrace].slice(0, EehLimits.stackTraceFrames);
       event.markState(PeState.RECOVERING);
     }
-    this.list.unshift(event);
+    if (this.ctx.quirks.eventOrder === 'newest-first') this.list.unshift(event);
+    else this.list.push(event);
     this.signals++;
     this.wake.emit();
   }

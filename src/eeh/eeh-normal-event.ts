@@ -7,12 +7,14 @@ import type { KernelContext } from './context.js';
 import type { ErsVote } from './drivers/votes.js';
 import type { EehDump } from './eeh-dump.js';
 import { type ChannelState, DevMode, EehLimits, EehOption, PeState, PeType, QueryState } from './eeh-flags.js';
+import { hotplugSection, recoverySection } from './eeh-locking.js';
 import { type EehPe, isActionable } from './eeh-pe.js';
 import type { EehReport } from './eeh-report.js';
 import type { EehResetDevice } from './eeh-reset-device.js';
 import type { EehSettings } from './eeh-settings.js';
 import type { EehThaw } from './eeh-thaw.js';
 import type { EehTree } from './eeh-tree.js';
+import type { HotplugSlots } from './hotplug-slot.js';
 import { locationOf } from './location.js';
 import type { PciBus } from './pci/device.js';
 import type { PciHotplug } from './pci/hotplug.js';
@@ -25,6 +27,7 @@ export interface RecoveryParts {
   readonly report: EehReport;
   readonly resetDevice: EehResetDevice;
   readonly hotplug: PciHotplug;
+  readonly slots: HotplugSlots;
 }
 
 export class EehNormalEvent {
@@ -34,14 +37,15 @@ export class EehNormalEvent {
   ) {}
 
   *handle(pe: EehPe): Process<void> {
-    yield* this.ctx.rescanLock.hold(this.handleLocked(pe));
+    yield* recoverySection(this.ctx, this.handleLocked(pe));
   }
 
-  /** The same for a caller that holds the rescan lock. */
+  /** The same for a caller that already is in such a section. */
   *handleLocked(pe: EehPe): Process<void> {
     const bus = this.parts.tree.busOf(pe);
     if (bus === undefined) {
       this.ctx.log.err(`eeh_handle_normal_event: Cannot find PCI bus for ${pe.label}`);
+      if (this.ctx.quirks.recoveringFlag === 'cleared') pe.clearState(PeState.RECOVERING);
       return;
     }
     if ((yield* this.countPresent(pe)) === 0) {
@@ -51,20 +55,21 @@ export class EehNormalEvent {
       const outcome = this.countFreeze(pe) === 'too-many' ? 'failed' : yield* this.recover(pe, bus);
       if (outcome === 'failed') {
         yield* this.fail(pe);
-        return;
+        // A virtual function leaves its bus to the others: nothing was unplugged with it.
+        if (!pe.is(PeType.VF)) return;
       }
     }
-    this.finish(pe);
+    yield* this.finish(pe);
   }
 
-  /** Step 2. The attention LED shows which slot is being looked at. */
+  /** Step 2. The attention LED shows which slot is being looked at, empty or not. */
   private *countPresent(pe: EehPe): Process<number> {
     let present = 0;
     for (const { device } of pe.devicesBelow()) {
       if (device === undefined || device.channel === 'perm-failure') continue;
       const { slot } = device.bus;
-      if (slot !== undefined) slot.attention = 'on';
-      if (slot === undefined || (yield* this.parts.hotplug.slotState(slot)) !== 'empty') present++;
+      if (slot !== undefined) yield* this.parts.slots.setAttention(slot, 'on');
+      if (slot === undefined || (yield* this.parts.slots.adapterState(slot)) !== 'empty') present++;
     }
     return present;
   }
@@ -137,11 +142,18 @@ export class EehNormalEvent {
   /** Steps 11 to 14: what the votes ask for. Undefined: it did not work. */
   private *act(pe: EehPe, bus: PciBus, votes: ErsVote): Process<ErsVote | undefined> {
     let result: ErsVote | undefined = votes;
+    if (result === 'recovered' && this.ctx.quirks.recoveredVote === 'thaws-first') result = yield* this.thawAll(pe);
     if (result === 'none' && (yield* this.resetWithHotplug(pe, bus)) !== 0) return undefined;
     if (result === 'can recover') result = yield* this.enableIo(pe);
     if (result === 'can recover') result = yield* this.enableDma(pe);
     if (result === 'need reset') result = yield* this.resetWithoutHotplug(pe, bus);
     return result;
+  }
+
+  /** What the vote "recovered" would need: the driver may go on only if its PE was thawed. */
+  private *thawAll(pe: EehPe): Process<ErsVote | undefined> {
+    if ((yield* this.parts.thaw.enable(pe, EehOption.THAW_MMIO)) !== 0) return undefined;
+    return yield* this.enableDma(pe);
   }
 
   private *resetWithHotplug(pe: EehPe, bus: PciBus): Process<number> {
@@ -190,15 +202,16 @@ export class EehNormalEvent {
     this.ctx.log.info('EEH: Recovery successful.');
   }
 
-  private finish(pe: EehPe): void {
-    this.parts.tree.reapStale(pe);
+  private *finish(pe: EehPe): Process<void> {
+    this.parts.tree.reapStale(pe, this.ctx.quirks.stalePes);
     for (const { device } of pe.devicesBelow()) {
-      if (device?.bus.slot !== undefined) device.bus.slot.attention = 'off';
+      if (device?.bus.slot === undefined || device.channel === 'perm-failure') continue;
+      yield* this.parts.slots.setAttention(device.bus.slot, 'off');
     }
     pe.clearState(PeState.RECOVERING);
   }
 
-  /** RECOVERING stays set, the state word is frozen from here on (facts, D8). */
+  /** RECOVERING stays set, the state word does not change from here on (facts, D8). */
   private *fail(pe: EehPe): Process<void> {
     const { log, quirks } = this.ctx;
     log.err(`EEH: Unable to recover from failure from ${pe.label}.\nPlease try reseating or replacing it`);
@@ -207,11 +220,17 @@ export class EehNormalEvent {
     setChannels(pe, 'perm-failure');
     setInterrupts(pe, 'off');
     if (quirks.permanentFailureNotice === 'drivers-not-told') yield* this.parts.report.tell('failure', pe);
+    if (quirks.recoveringFlag === 'cleared') pe.clearState(PeState.RECOVERING);
     pe.markState(PeState.REMOVED);
+    if (pe.is(PeType.VF)) {
+      yield* this.parts.resetDevice.removeEach(pe, 'given-up');
+      pe.markDevices(DevMode.REMOVED);
+      return;
+    }
     pe.clearState(PeState.PRI_BUS);
     pe.markDevices(DevMode.REMOVED);
     const bus = this.parts.tree.busOf(pe);
-    if (bus !== undefined) yield* this.parts.hotplug.removeDevices(bus);
+    if (bus !== undefined) yield* hotplugSection(this.ctx, this.parts.hotplug.removeDevices(bus));
     else log.err(`eeh_handle_normal_event: PCI bus for ${pe.label} disappeared`);
   }
 }

@@ -117,6 +117,8 @@ export class EehDev implements EehRecord {
   /** Undefined while unplugged. */
   device: PciDevice | undefined;
   inError: 'yes' | 'no' = 'no';
+  /** Of a virtual function: the function it belongs to. */
+  physicalFunction: PciDevice | undefined;
 
   constructor(
     readonly controller: PciController,

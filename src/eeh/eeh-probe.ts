@@ -13,6 +13,7 @@ import type { EehSettings } from './eeh-settings.js';
 import type { EehTree } from './eeh-tree.js';
 import type { PciDevice } from './pci/device.js';
 import { ClassCode } from './pci/regs.js';
+import { EehCapabilities } from './powernv/eeh-capabilities.js';
 import type { PeSetup } from './powernv/pe-setup.js';
 
 /** Devices whose config space must not be touched while they are frozen: vendor, device. */
@@ -34,17 +35,21 @@ export interface ProbeParts {
 }
 
 export class EehProbe {
+  private readonly capabilities: EehCapabilities;
+
   constructor(
     private readonly ctx: KernelContext,
     private readonly parts: ProbeParts,
-  ) {}
+  ) {
+    this.capabilities = new EehCapabilities(ctx);
+  }
 
   *probeDevice(device: PciDevice): Process<void> {
     const { node } = device;
     const edev = edevOf(device) ?? new EehDev(device.bus.controller, node.bdfn);
     node.edev = edev;
     if (edev.pe !== undefined || device.baseClass === ClassCode.ISA_BRIDGE) return;
-    this.describe(edev, device);
+    yield* this.describe(edev, device);
     edev.peConfigAddress = node.peNumber ?? device.bus.controller.node.reservedPe;
     if (this.parts.tree.insert(edev, this.upstreamPe(device)) !== 'inserted') {
       this.ctx.log.warn(`${edev.logPrefix}Failed to add device to PE (code -19)`);
@@ -55,7 +60,7 @@ export class EehProbe {
     yield* this.parts.config.save(edev);
     edev.device = device;
     this.parts.cache.insertDevice(device);
-    edev.mode |= DevMode.SYSFS;
+    if (this.parts.settings.enabled) edev.mode |= DevMode.SYSFS;
   }
 
   /** The bus told that the device goes. Without a record in a PE, or with EEH off, nothing happens. */
@@ -71,19 +76,16 @@ export class EehProbe {
     this.parts.cache.removeDevice(device);
   }
 
-  private describe(edev: EehDev, device: PciDevice): void {
-    const { capabilities } = device;
+  private *describe(edev: EehDev, device: PciDevice): Process<void> {
     edev.mode &= DEV_MODE_KEPT_BY_PROBE;
-    edev.pcixCapability = capabilities.pcix;
-    edev.pcieCapability = capabilities.pcie;
-    edev.advancedFeatures = capabilities.advancedFeatures;
-    edev.aerCapability = capabilities.aer;
-    edev.linkReporting = capabilities.linkReporting;
+    yield* this.capabilities.find(edev);
+    edev.linkReporting = device.capabilities.linkReporting;
     if (!device.isPciBridgeClass) return;
     edev.mode |= DevMode.BRIDGE;
-    if (capabilities.pcie === 0) return;
-    if (capabilities.portType === PortType.rootPort) edev.mode |= DevMode.ROOT_PORT;
-    if (capabilities.portType === PortType.downstream) edev.mode |= DevMode.DS_PORT;
+    if (edev.pcieCapability === 0) return;
+    const portType = yield* this.capabilities.portType(edev);
+    if (portType === PortType.rootPort) edev.mode |= DevMode.ROOT_PORT;
+    if (portType === PortType.downstream) edev.mode |= DevMode.DS_PORT;
   }
 
   private joinedPe(edev: EehDev, device: PciDevice): void {
@@ -100,6 +102,8 @@ export class EehProbe {
 
   /** The PE of the bridge above; none on the root bus. */
   private upstreamPe(device: PciDevice): EehPe | undefined {
+    const physical = edevOf(device)?.physicalFunction;
+    if (physical !== undefined) return edevOf(physical)?.pe;
     for (let bus = device.bus; bus.bridge !== undefined; bus = bus.bridge.bus) {
       const pe = edevOf(bus.bridge)?.pe;
       if (pe !== undefined) return pe;

@@ -2,13 +2,13 @@
 import type { Process } from '../sim/process.js';
 import type { KernelContext } from './context.js';
 import type { EehConfig } from './eeh-config.js';
-import { EehLimits, EehOption, isActive, type PassedPes, PeState, type ResetOption } from './eeh-flags.js';
+import { EehLimits, EehOption, isActive, type PassedPes, PeState, QueryState, type ResetOption } from './eeh-flags.js';
 import type { EehPe } from './eeh-pe.js';
 import type { EehThaw } from './eeh-thaw.js';
 import { EIO, ENOTRECOVERABLE } from './errno.js';
 import type { DeviceEnable } from './pci/enable.js';
 import type { EehPlatform } from './powernv/eeh-platform.js';
-import type { EehPlatformReset } from './powernv/eeh-reset.js';
+import type { EehPlatformReset, Resetter } from './powernv/eeh-reset.js';
 
 /** What the EEH core needs for a reset. */
 export interface ResetParts {
@@ -28,14 +28,14 @@ export class EehReset {
   /** Source: linux eeh.c: eeh_pe_reset. */
   *resetPe(pe: EehPe, option: ResetOption, passed: PassedPes): Process<number> {
     if (option === 'deactivate') {
-      const rc = yield* this.parts.platformReset.reset(pe, option);
+      const rc = yield* this.parts.platformReset.reset(pe, option, resetter(passed));
       pe.clearState(PeState.CFG_BLOCKED, passed);
       return rc !== 0 ? rc : yield* this.reenableDevices(pe, passed);
     }
     // Frozen, the PE drops the accesses of drivers that do not know of the reset.
     yield* this.parts.platform.setOption(pe, EehOption.FREEZE);
     pe.markState(PeState.CFG_BLOCKED);
-    return yield* this.parts.platformReset.reset(pe, option);
+    return yield* this.parts.platformReset.reset(pe, option, resetter(passed));
   }
 
   /** Source: linux eeh.c: eeh_pe_reset_full. */
@@ -70,6 +70,7 @@ export class EehReset {
       if (isActive(state)) break;
       // The result stays 0: a PE that never came up is noticed by the unfreeze that follows (facts, D21).
       log.warn(`EEH: ${pe.label}: Slot inactive after reset: 0x${state.toString(16)} (attempt ${attempt})`);
+      if (this.ctx.quirks.inactiveReset === 'reports-error') rc = EIO;
     }
     return rc;
   }
@@ -95,11 +96,16 @@ export class EehReset {
     for (const pe of root.subtree()) {
       if (!pe.isPassed) continue;
       const { state } = yield* this.parts.platform.getState(pe);
-      if (!isActive(state)) continue;
+      if ((state & (QueryState.MMIO_ACTIVE | QueryState.MMIO_ENABLED)) === 0) continue;
       this.ctx.log.info(`EEH: Passed-through PE ${pe.label} was thawed by reset, re-freezing for safety.`);
       yield* this.parts.platform.setOption(pe, EehOption.FREEZE);
     }
   }
+}
+
+/** The kernel resets passed PEs only for their owner, who comes from user space. */
+function resetter(passed: PassedPes): Resetter {
+  return passed === 'include-passed' ? 'owner' : 'recovery';
 }
 
 function wantsFundamental(pe: EehPe): boolean {

@@ -6,10 +6,12 @@ import type { Process } from '../sim/process.js';
 import type { KernelContext } from './context.js';
 import type { EehEvents } from './eeh-events.js';
 import { DevMode, PeState } from './eeh-flags.js';
+import { hotplugSection, recoverySection } from './eeh-locking.js';
 import { type EehNormalEvent, setChannels } from './eeh-normal-event.js';
 import type { EehPe } from './eeh-pe.js';
 import type { EehReport } from './eeh-report.js';
 import type { EehTree } from './eeh-tree.js';
+import { KernelOopsError } from './oops.js';
 import type { PciHotplug } from './pci/hotplug.js';
 import type { ErrorReport, NextError } from './powernv/next-error.js';
 
@@ -31,27 +33,30 @@ export class EehSpecialEvent {
   ) {}
 
   *handle(): Process<void> {
-    yield* this.ctx.rescanLock.hold(this.handleLocked());
+    yield* recoverySection(this.ctx, this.handleLocked());
   }
 
   private *handleLocked(): Process<void> {
+    let last: EehPe | undefined;
     for (;;) {
       const report = yield* this.parts.nextError.next();
       if (report.kind === 'none') {
         this.parts.unmaskInterrupt();
         return;
       }
-      yield* this.handleReport(report);
+      yield* this.handleReport(report, last);
+      if (report.kind !== 'dead-ioc') last = report.pe;
       // After a dead hub nothing is left to ask. The kernel ends without unmasking.
       if (report.kind === 'dead-ioc') return;
     }
   }
 
-  private *handleReport(report: Exclude<ErrorReport, { kind: 'none' }>): Process<void> {
+  /** `last`: the PE of the report before, which a dead hub leaves standing where its own should be. */
+  private *handleReport(report: Exclude<ErrorReport, { kind: 'none' }>, last: EehPe | undefined): Process<void> {
     if (report.kind === 'dead-ioc') {
       this.parts.events.remove('everything', 'all');
       for (const phbPe of this.parts.tree.allPhbPes) phbPe.markIsolated();
-      yield* this.bury(this.parts.tree.allPhbPes);
+      yield* this.bury(this.pesOfDeadHub(last));
       return;
     }
     const { pe } = report;
@@ -65,9 +70,16 @@ export class EehSpecialEvent {
     yield* this.parts.normal.handleLocked(pe);
   }
 
+  /** The kernel takes whatever the variable holds: the PE of an earlier report, or nothing anybody put there (D9). */
+  private pesOfDeadHub(last: EehPe | undefined): readonly EehPe[] {
+    if (this.ctx.quirks.deadHubPe === 'every-phb') return this.parts.tree.allPhbPes;
+    if (last !== undefined) return [last];
+    this.ctx.log.err('BUG: Unable to handle kernel data access');
+    throw new KernelOopsError('the report of a dead hub names no PE, and the kernel goes on with an unset one');
+  }
+
   /**
    * Dead for good: no reset, no dump, nobody removed from the books, so a later rescan may find the devices again.
-   * The kernel takes an unset PE after a dead hub (facts, D9); here every PHB is told.
    */
   private *bury(dead: readonly EehPe[]): Process<void> {
     for (const pe of dead) {
@@ -85,7 +97,7 @@ export class EehSpecialEvent {
         this.ctx.log.err(`eeh_handle_special_event: PCI bus for ${phbPe.label} disappeared`);
         return;
       }
-      yield* this.parts.hotplug.removeDevices(bus);
+      yield* hotplugSection(this.ctx, this.parts.hotplug.removeDevices(bus));
     }
   }
 }

@@ -3,8 +3,11 @@
 import { DevMode, PeState, PeType } from './eeh-flags.js';
 import type { EehDev } from './eeh-pe.js';
 import { EehPe } from './eeh-pe.js';
+import type { KernelQuirks } from './kernel-versions.js';
 import type { KernelLog } from './log.js';
 import type { PciBus, PciController } from './pci/device.js';
+
+type StaleRule = KernelQuirks['stalePes'];
 
 export class EehTree {
   private readonly phbPes: EehPe[] = [];
@@ -44,7 +47,8 @@ export class EehTree {
     }
     const parent = upstream ?? this.phbPe(edev.controller);
     if (parent === undefined) return 'no-phb-pe';
-    const pe = new EehPe(edev.controller, PeType.DEVICE, edev.peConfigAddress);
+    const type = edev.physicalFunction === undefined ? PeType.DEVICE : PeType.VF;
+    const pe = new EehPe(edev.controller, type, edev.peConfigAddress);
     pe.parent = parent;
     parent.children.push(pe);
     this.join(edev, pe);
@@ -71,9 +75,11 @@ export class EehTree {
   }
 
   /** Reaps PEs left without devices. The kernel tests a state bit where it means the INVALID type (facts, D3). */
-  reapStale(pe: EehPe): void {
-    for (const child of [...pe.children]) this.reapStale(child);
-    if (pe.is(PeType.PHB) || !pe.in(PeType.INVALID)) return;
+  reapStale(pe: EehPe, rule: StaleRule): void {
+    for (const child of [...pe.children]) this.reapStale(child, rule);
+    if (pe.is(PeType.PHB) || pe.in(PeState.KEEP)) return;
+    const stale = rule === 'reaped' ? pe.is(PeType.INVALID) : pe.in(PeType.INVALID);
+    if (!stale) return;
     if (pe.edevs.length === 0 && pe.children.length === 0 && pe.parent !== undefined) drop(pe.parent.children, pe);
   }
 

@@ -94,8 +94,20 @@ export interface OpalCalls {
   pciReinit(phbId: number, bdfn: number): Process<number>;
   pciGetPresenceState(id: number | bigint): Process<PresenceResult>;
   pciErrInject(phbId: number, request: InjectRequest): Process<number>;
+  /** Of the hub above P7IOC bridges; firmware without hubs does not have the call. */
+  pciGetHubDiagData?(hubId: bigint): Process<DiagDataResult>;
+  /** The result that the completion message brings. Firmware may lack the call. */
+  pciSetPowerState?(id: number | bigint, state: number): Process<number>;
+  /** 1: firmware knows the call. Absent: it knows all that the kernel makes. */
+  checkToken?(token: number): Process<number>;
   /** Where an interrupt goes; the server number is shifted left by two, priority 0xff masks. */
   setXive(irq: number, server: number, priority: number): Process<number>;
+  /** Where it goes now. */
+  getXive(irq: number): Process<XiveResult>;
+  /** The PE whose message may raise the interrupt; numbers count from the first message of the PHB. */
+  pciSetXivePe(phbId: number, pe: number, xive: number): Process<number>;
+  /** What a device must send, to a 64-bit address. */
+  getMsi64(phbId: number, mve: number, xive: number, range: number): Process<MsiResult>;
   /** An interrupt the firmware owns fired; the mask of events that are up comes back. */
   handleInterrupt(isn: number): Process<EventResult>;
   pollEvents(): Process<EventResult>;
@@ -104,6 +116,18 @@ export interface OpalCalls {
 export interface PresenceResult {
   readonly rc: number;
   readonly state: number;
+}
+
+export interface XiveResult {
+  readonly rc: number;
+  readonly server: number;
+  readonly priority: number;
+}
+
+export interface MsiResult {
+  readonly rc: number;
+  readonly address: bigint;
+  readonly data: number;
 }
 
 export interface EventResult {
@@ -115,6 +139,10 @@ export interface EventResult {
 export interface PhbNode {
   /** ibm,opal-phbid */
   readonly phbId: number;
+  /** `ibm,p7ioc-pciex`, `ibm,ioda2-phb` and so on; absent: a bridge of the second kind. */
+  readonly compatible?: readonly string[];
+  /** ibm,opal-hubid, of the hub a P7IOC bridge belongs to. */
+  readonly hubId?: bigint;
   /** PCI domain; default: position among the PHBs. */
   readonly domain?: number;
   /** ibm,opal-num-pes, ibm,opal-reserved-pe */
@@ -126,6 +154,10 @@ export interface PhbNode {
   readonly m64?: MemoryWindow & { readonly bar: number };
   /** ibm,opal-tce-kill */
   readonly tceKillAddress: number;
+  /** The register page, first of `reg`. Only debugfs reaches it. */
+  readonly registers?: number;
+  /** ibm,opal-msi-ranges: global numbers of the message interrupts. */
+  readonly msiRange?: { readonly first: number; readonly count: number };
   /** ibm,phb-diag-data-size */
   readonly diagDataBytes: number;
   /** ibm,io-base-loc-code of the PHB node; firmware in the field does not put it there. */
@@ -153,4 +185,8 @@ export interface SlotNode {
   readonly reset: 'by-firmware' | 'by-kernel';
   /** Whether the hotplug driver registered the slot. */
   readonly hotplug: 'registered' | 'none';
+  /** ibm,slot-surprise-pluggable: the port interrupts when a card comes or goes. */
+  readonly surprisePluggable?: boolean;
+  /** ibm,slot-broken-pdc: only changes of the link are to be trusted. */
+  readonly brokenPdc?: boolean;
 }

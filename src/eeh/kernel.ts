@@ -3,12 +3,11 @@
  * recover, and what tools may look at. It holds the firmware's calls and a host port, nothing of the chip.
  */
 import type { HostPort } from '../hw/host-port.js';
-import { MmioEnable, OpalStatus, ResetAssert, ResetScope, WindowType } from '../opal/opal-api.js';
-import { Mutex } from '../sim/mutex.js';
+import { FreezeAction, MmioEnable, OpalStatus, ResetAssert, ResetScope, WindowType } from '../opal/opal-api.js';
 import type { Process } from '../sim/process.js';
 import type { Simulator } from '../sim/simulator.js';
 import { AddressCache } from './address-cache.js';
-import { type KernelContext, type KernelQuirks, LX61_QUIRKS } from './context.js';
+import type { KernelContext } from './context.js';
 import type { PciDriver } from './drivers/driver.js';
 import { DriverCore } from './drivers/driver-core.js';
 import { DriverServices } from './drivers/services.js';
@@ -17,6 +16,7 @@ import { EehCheck } from './eeh-core.js';
 import { EehDump } from './eeh-dump.js';
 import { EehEvents } from './eeh-events.js';
 import { EehIo } from './eeh-io.js';
+import { EEHD } from './eeh-locking.js';
 import { EehNormalEvent } from './eeh-normal-event.js';
 import { EehDev, type EehPe } from './eeh-pe.js';
 import { EehProbe } from './eeh-probe.js';
@@ -28,14 +28,24 @@ import { EehSpecialEvent } from './eeh-special-event.js';
 import { EehThaw } from './eeh-thaw.js';
 import { EehTree } from './eeh-tree.js';
 import type { OpalCalls, PhbNode } from './firmware.js';
+import { HotplugSlots } from './hotplug-slot.js';
+import { DEFAULT_KERNEL_VERSION, type KernelQuirks, type KernelVersion, quirksOf } from './kernel-versions.js';
 import { KernelLog } from './log.js';
+import { PassedPes } from './passthrough.js';
+import { OwnersSavedState, PcieResetState } from './passthrough-state.js';
 import { PciBusReset } from './pci/bus-reset.js';
-import { PciConfig } from './pci/config.js';
+import { configTarget, PciConfig } from './pci/config.js';
 import { PciController, type PciDevice } from './pci/device.js';
 import { DeviceEnable } from './pci/enable.js';
+import { PciExpress } from './pci/express.js';
 import { PciHotplug } from './pci/hotplug.js';
+import { PciMessages } from './pci/messages.js';
+import { DeviceRegistration } from './pci/registration.js';
+import { HEADER } from './pci/regs.js';
 import { PciResources } from './pci/resources.js';
+import { PciSavedState } from './pci/saved-state.js';
 import { PciScan } from './pci/scan.js';
+import { SysfsReset } from './pci/sysfs-reset.js';
 import { EehPlatform } from './powernv/eeh-platform.js';
 import { EehPlatformReset } from './powernv/eeh-reset.js';
 import { DEFAULT_DMA, type DmaOptions, Iommu } from './powernv/iommu.js';
@@ -43,6 +53,7 @@ import { NextError } from './powernv/next-error.js';
 import { OpalEvents } from './powernv/opal-events.js';
 import { PeSetup } from './powernv/pe-setup.js';
 import { RangeAllocator } from './powernv/range-allocator.js';
+import { RescanLock } from './rescan-lock.js';
 import { KernelClock, type SleepRounding } from './sleep.js';
 
 export interface KernelOptions {
@@ -59,10 +70,15 @@ export interface KernelOptions {
   /** System memory the kernel may use for tables and buffers. */
   readonly memory?: { readonly start: number; readonly sizeBytes: number };
   readonly sleepRounding?: SleepRounding;
+  /** Number of the processor that boots and takes every interrupt. */
+  readonly bootProcessor?: number;
   /** opal-interrupts of the device tree. */
   readonly firmwareInterrupts?: readonly number[];
   /** ibm,heartbeat-ms */
   readonly heartbeatMs?: number;
+  /** Sets every switch of the kernel's defects; default 6.1. */
+  readonly version?: KernelVersion;
+  /** Single switches, over those of the version. */
   readonly quirks?: Partial<KernelQuirks>;
 }
 
@@ -82,11 +98,19 @@ export class LinuxKernel {
   readonly driverCore: DriverCore;
   readonly services: DriverServices;
   readonly hotplug: PciHotplug;
+  /** The reset files of sysfs. */
+  readonly functionReset: SysfsReset;
+  readonly slots: HotplugSlots;
+  /** For owners of PEs outside the kernel. */
+  readonly passed: PassedPes;
+  readonly resetLine: PcieResetState;
   /** What the parts of the kernel share. */
   readonly context: KernelContext;
   private readonly scan: PciScan;
   private readonly resources: PciResources;
   private readonly probe: EehProbe;
+  private readonly enable: DeviceEnable;
+  private readonly registration: DeviceRegistration;
   private readonly report: EehReport;
   private readonly normal: EehNormalEvent;
   private readonly special: EehSpecialEvent;
@@ -102,9 +126,10 @@ export class LinuxKernel {
     const ctx: KernelContext = {
       ...{ sim, port, opal, log: this.log },
       clock: new KernelClock(sim, options.sleepRounding ?? 'nominal'),
-      quirks: { ...LX61_QUIRKS, ...options.quirks },
+      quirks: { ...quirksOf(options.version ?? DEFAULT_KERNEL_VERSION), ...options.quirks },
+      bootProcessor: options.bootProcessor ?? 0,
       controllers: options.phbs.map((node, index) => new PciController(node, index)),
-      rescanLock: new Mutex(sim, 'PCI rescan and remove'),
+      rescanLock: new RescanLock(sim, this.log, [EEHD]),
     };
     this.context = ctx;
     const { settings } = this;
@@ -119,7 +144,8 @@ export class LinuxKernel {
     this.scan = new PciScan(ctx, this.config);
     this.resources = new PciResources(ctx, this.config);
     this.peSetup = new PeSetup(ctx, new Iommu(ctx, memory, { ...DEFAULT_DMA, ...options.dma }));
-    const enable = new DeviceEnable(this.log, this.config);
+    this.enable = new DeviceEnable(this.log, this.config);
+    const { enable } = this;
 
     this.tree = new EehTree(this.log);
     this.platform = new EehPlatform(ctx, settings);
@@ -141,20 +167,41 @@ export class LinuxKernel {
 
     this.io = new EehIo(port, this.check);
     this.driverCore = new DriverCore(ctx);
-    this.services = new DriverServices(ctx, { io: this.io, config: this.config, enable, peSetup, memory });
+    const express = new PciExpress(this.config);
+    const state = new PciSavedState(ctx, this.config, express);
+    const messages = new PciMessages(ctx, this.config, peSetup);
+    const { io, config: pciConfig } = this;
+    this.services = new DriverServices(ctx, {
+      io,
+      config: pciConfig,
+      enable,
+      peSetup,
+      memory,
+      express,
+      state,
+      messages,
+    });
+    this.functionReset = new SysfsReset(ctx, this.config, express, state);
     this.driverCore.useServices(this.services);
-    const { scan, resources, probe, driverCore: drivers } = this;
-    this.hotplug = new PciHotplug(ctx, { scan, resources, peSetup, probe, drivers });
+    this.registration = new DeviceRegistration(this.config, peSetup, this.probe);
+    const { scan, resources, probe, registration, driverCore: drivers } = this;
+    this.hotplug = new PciHotplug(ctx, { scan, resources, peSetup, probe, enable, registration, drivers });
     const { hotplug } = this;
 
     const thaw = new EehThaw(ctx, platform);
-    const platformReset = new EehPlatformReset(ctx, platform, tree, new PciBusReset(ctx, this.config));
+    this.slots = new HotplugSlots(ctx, { config: this.config, platform, thaw, hotplug: () => hotplug });
+    const { slots } = this;
+    const busReset = new PciBusReset(ctx, this.config);
+    const platformReset = new EehPlatformReset(ctx, platform, tree, { busReset, slots });
     const reset = new EehReset(ctx, { platform, platformReset, thaw, config: eehConfig, enable });
     const resetDevice = new EehResetDevice(ctx, { tree, reset, thaw, config: eehConfig, hotplug });
+    const saved = new OwnersSavedState(state, eehConfig);
+    this.passed = new PassedPes(ctx, { settings, platform, thaw, reset, saved });
+    this.resetLine = new PcieResetState(ctx, { platform, platformReset, thaw, config: this.config, saved });
     this.report = new EehReport(ctx);
     const { report } = this;
     const dump = new EehDump(ctx, platform, thaw, eehConfig);
-    this.normal = new EehNormalEvent(ctx, { settings, tree, thaw, dump, report, resetDevice, hotplug });
+    this.normal = new EehNormalEvent(ctx, { settings, tree, thaw, dump, report, resetDevice, hotplug, slots });
     const nextError = new NextError(ctx, { tree, events, platform });
     this.special = new EehSpecialEvent(ctx, {
       ...{ tree, events, nextError, report, hotplug },
@@ -166,15 +213,17 @@ export class LinuxKernel {
   /** Ends when the drivers are bound; the threads run on. */
   *boot(): Process<void> {
     for (const controller of this.context.controllers) yield* this.initPhb(controller);
+    yield* this.opalEvents.requestInterrupts();
     this.log.info('EEH: PowerNV platform initialized');
     this.log.info('PCI: Probing PCI hardware');
-    yield* this.context.rescanLock.hold(this.probePci());
+    yield* this.context.rescanLock.hold(this.probePci(), 'boot');
     this.finishEehSetup();
     this.log.info('PCI: Probing PCI hardware done');
-    yield* this.opalEvents.requestInterrupts();
+    yield* this.readCacheLineSizes();
+    yield* this.slots.register();
     this.startThreads();
     for (const driver of this.options.drivers ?? []) {
-      yield* this.context.rescanLock.hold(this.driverCore.register(driver));
+      yield* this.context.rescanLock.hold(this.driverCore.register(driver), 'boot');
     }
   }
 
@@ -208,17 +257,22 @@ export class LinuxKernel {
 
   /** Hot removal by an operator. */
   *removeDevice(device: PciDevice): Process<void> {
-    yield* this.context.rescanLock.hold(this.hotplug.removeDevice(device));
+    yield* this.context.rescanLock.hold(this.hotplug.removeDevice(device), 'remove');
   }
 
   /** What writing to the rescan file of sysfs does. */
   *rescan(): Process<PciDevice[]> {
-    return yield* this.context.rescanLock.hold(this.rescanLocked());
+    return yield* this.context.rescanLock.hold(this.rescanLocked(), 'rescan');
+  }
+
+  /** EEH is off from here on, so that nothing recovers what the reboot takes down. */
+  prepareReboot(): void {
+    this.settings.started = 'no';
   }
 
   /** Recovery of a PE on request, or of whatever firmware knows, without any check and whatever the settings. */
-  forceRecovery(pe: EehPe | 'hwcheck'): void {
-    this.events.sendAlways(pe === 'hwcheck' ? 'special' : pe, ['eeh_force_recover_write+0xdc/0x170']);
+  forceRecovery(pe: EehPe | 'hwcheck', callers: readonly string[] = []): void {
+    this.events.sendAlways(pe === 'hwcheck' ? 'special' : pe, ['eeh_force_recover_write+0xdc/0x170', ...callers]);
   }
 
   private *rescanLocked(): Process<PciDevice[]> {
@@ -234,6 +288,9 @@ export class LinuxKernel {
     const { opal, log, clock } = this.context;
     this.tree.addPhbPe(controller);
     const { phbId, node } = controller;
+    for (const pe of [node.reservedPe, this.peSetup.numbers(controller).rootNumber]) {
+      yield* opal.pciEehFreezeClear(phbId, pe, FreezeAction.ALL);
+    }
     const rc = yield* opal.pciReset(phbId, ResetScope.PCI_IODA_TABLE, ResetAssert.ASSERT);
     if (rc !== OpalStatus.SUCCESS) {
       log.warn(`  Error ${rc} performing IODA table reset !`);
@@ -252,17 +309,25 @@ export class LinuxKernel {
   private *probePci(): Process<void> {
     for (const controller of this.controllers) yield* this.scan.controller(controller);
     for (const { rootBus } of this.controllers) {
-      if (rootBus !== undefined) yield* this.resources.assign(rootBus);
+      if (rootBus === undefined) continue;
+      yield* this.resources.assign(rootBus);
+      this.resources.describe(rootBus);
     }
-    for (const controller of this.controllers) {
-      for (const bus of controller.buses()) yield* this.peSetup.configureBus(bus, bus.devices);
+    for (const device of this.devices) yield* this.registration.add(device);
+    for (const bridge of this.devices) {
+      if (bridge.subordinate !== undefined) yield* this.enable.enableBridge(bridge);
     }
-    for (const device of this.devices) yield* this.probe.probeDevice(device);
+  }
+
+  /** Source: linux drivers/pci/quirks.c: pci_apply_final_quirks. */
+  private *readCacheLineSizes(): Process<void> {
+    for (const device of this.devices) yield* this.config.value(configTarget(device), HEADER.CACHE_LINE.at, 1);
   }
 
   /** The first device with a PE switches EEH on. */
   private startEeh(): void {
     this.opalEvents.unmask();
+    if (this.context.quirks.capableFlag === 'set-with-first-device') this.settings.started = 'yes';
     this.markCapable();
     this.settings.started = 'yes';
   }
@@ -288,7 +353,8 @@ export class LinuxKernel {
       handleNormal: (pe: EehPe) => this.normal.handle(pe),
       handleSpecial: () => this.special.handle(),
     };
-    sim.spawn('eehd', this.events.worker(handling), daemon);
+    sim.spawn(EEHD, this.events.worker(handling), daemon);
+    if (this.slots.armedSlots > 0) sim.spawn('pciehp', this.slots.worker(), daemon);
     sim.spawn('kopald', this.opalEvents.kopald(), daemon);
     sim.spawn('OPAL interrupts', this.opalEvents.interruptThread(), daemon);
   }
@@ -298,6 +364,7 @@ export class LinuxKernel {
   }
 
   private unmaskIfEnabled(): void {
-    if (this.settings.enabled) this.opalEvents.unmask();
+    const balanced = this.context.quirks.interruptUnmask === 'balanced' && !this.opalEvents.masked;
+    if (this.settings.enabled && !balanced) this.opalEvents.unmask();
   }
 }

@@ -37,7 +37,7 @@ describe('a PE below a bridge', () => {
     const machine = machineWith({ bridge: { kind: 'downstream' } });
     const took = recoverMs(machine);
     expect(took).toBe(250 + 1800);
-    expect(bridgeControl(machine)).toEqual(['CFGW(100,3e,2,40)', 'CFGW(100,3e,2,0)']);
+    expect(bridgeControl(machine)).toEqual(['CFGW(100,3e,2,42)', 'CFGW(100,3e,2,2)']);
     const mask = machine.opal.calls.filter((call) => call.startsWith('CFGW(100,108,4'));
     expect(mask).toEqual(['CFGW(100,108,4,20)', 'CFGW(100,108,4,0)']);
     expect(machine.opal.calls.filter((call) => call.startsWith('RESET'))).toEqual([]);

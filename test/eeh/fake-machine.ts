@@ -43,6 +43,9 @@ export interface FakePhbOptions {
   readonly devices?: 'listed';
   readonly deviceId?: number;
   readonly vendorId?: number;
+  readonly functionLevelReset?: 'present';
+  readonly compatible?: readonly string[];
+  readonly hubId?: bigint;
 }
 
 export type PhbCondition = 'ok' | 'fenced' | 'dead';
@@ -88,6 +91,7 @@ export class FakePhb {
         deviceId,
         ...(options.vendorId === undefined ? {} : { vendorId: options.vendorId }),
         ...(options.powerManagement ? { powerManagement: 'present' } : {}),
+        ...(options.functionLevelReset ? { functionLevelReset: 'present' } : {}),
       });
       const space: ConfigSpace = new ConfigSpace<string>(`endpoint.${fn}`, layout);
       if (options.functions !== undefined) space.set('HEADER_TYPE', 0x80);
@@ -148,6 +152,8 @@ export class FakeOpal implements OpalCalls {
   /** Reports to hand out before those that follow from the state of the PHBs. */
   readonly scripted: { errorType: number; severity: number; pe?: bigint; rc?: number }[] = [];
   events = 0n;
+  hubDiag: { rc: number; data: Uint8Array } = { rc: OpalStatus.PARAMETER, data: new Uint8Array(0) };
+  knowsInjection: 0 | 1 = 1;
 
   constructor(
     private readonly phbs: readonly FakePhb[],
@@ -269,7 +275,8 @@ export class FakeOpal implements OpalCalls {
   *pciReset(id: number | bigint, scope: number, assertState: number): Process<number> {
     const rc = yield* this.begin('RESET', id, scope, assertState);
     if (rc !== OpalStatus.SUCCESS) return rc;
-    if (assertState === ResetAssert.DEASSERT || scope === ResetScope.PCI_IODA_TABLE) return OpalStatus.SUCCESS;
+    const atOnce: readonly number[] = [ResetScope.PCI_IODA_TABLE, ResetScope.PHB_ERROR];
+    if (assertState === ResetAssert.DEASSERT || atOnce.includes(scope)) return OpalStatus.SUCCESS;
     const phb = this.phb(id);
     const usual =
       scope === ResetScope.PHB_COMPLETE ? [10, 9, 100, 100, 1000, 1000, 100, 100, 0] : [1000, 999, 1000, 100, 100, 0];
@@ -307,8 +314,34 @@ export class FakeOpal implements OpalCalls {
     return yield* this.begin('INJECT', r.pe, r.type, r.function);
   }
 
+  *pciGetHubDiagData(hubId: bigint): Process<{ rc: number; data: Uint8Array }> {
+    yield* this.begin('HUB_DIAG', hubId);
+    return this.hubDiag;
+  }
+
+  *pciSetPowerState(id: number | bigint, state: number): Process<number> {
+    return yield* this.begin('POWER', id, state);
+  }
+
+  *checkToken(): Process<number> {
+    yield* delay(0);
+    return this.knowsInjection;
+  }
+
   *setXive(irq: number, server: number, priority: number): Process<number> {
     return yield* this.begin('SET_XIVE', irq, server, priority);
+  }
+
+  *getXive(irq: number): Process<{ rc: number; server: number; priority: number }> {
+    return { rc: yield* this.begin('GET_XIVE', irq), server: 0, priority: 5 };
+  }
+
+  *pciSetXivePe(_phb: number, pe: number, xive: number): Process<number> {
+    return yield* this.begin('SET_XIVE_PE', pe, xive);
+  }
+
+  *getMsi64(_phb: number, mve: number, xive: number): Process<{ rc: number; address: bigint; data: number }> {
+    return { rc: yield* this.begin('GET_MSI_64', mve, xive), address: 2n ** 60n, data: xive };
   }
 
   *handleInterrupt(isn: number): Process<{ rc: number; events: bigint }> {
@@ -438,6 +471,8 @@ export function phbNode(id: number, options: FakePhbOptions): PhbNode {
     tceKillAddress: TCE_KILL,
     diagDataBytes: 4392,
     ...(options.devices === undefined ? {} : { devices: [ROOT_PORT, ...functions] }),
+    ...(options.compatible === undefined ? {} : { compatible: options.compatible }),
+    ...(options.hubId === undefined ? {} : { hubId: options.hubId }),
     ...(options.baseLocationCode === undefined ? {} : { baseLocationCode: options.baseLocationCode }),
     ...(options.slot === undefined
       ? {}

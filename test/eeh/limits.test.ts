@@ -158,12 +158,28 @@ describe('the PE tree', () => {
     expect(edev.pe).toBe(fc);
     eeh.remove(edev);
     eeh.remove(edev);
-    // Reaped only if isolated: the kernel tests the wrong word.
-    eeh.reapStale(machine.kernel.pe(0, 'phb')!);
+    // Reaped only if isolated: the kernel tests the wrong word. While KEEP is set, not even then.
+    const phb = machine.kernel.pe(0, 'phb')!;
+    fc.state |= PeState.ISOLATED;
+    eeh.reapStale(phb, 'kept-unless-isolated');
+    expect(eeh.find(fc.controller, 0xfc)).toBe(fc);
+    phb.clearState(PeState.KEEP | PeState.ISOLATED);
+    eeh.reapStale(phb, 'kept-unless-isolated');
     expect(eeh.find(fc.controller, 0xfc)).toBe(fc);
     fc.state |= PeState.ISOLATED;
-    eeh.reapStale(machine.kernel.pe(0, 'phb')!);
+    eeh.reapStale(phb, 'kept-unless-isolated');
     expect(eeh.find(fc.controller, 0xfc)).toBeUndefined();
+  });
+
+  it('is reaped by type on a kernel without the slip', () => {
+    const { machine, tree: eeh } = tree();
+    const phb = machine.kernel.pe(0, 'phb')!;
+    const fc = machine.kernel.pe(0, 0xfc)!;
+    phb.markState(PeState.RECOVERING);
+    eeh.remove(fc.edevs[0]!);
+    eeh.reapStale(phb, 'reaped');
+    expect(eeh.find(fc.controller, 0xfc)).toBeUndefined();
+    expect(phb.subtree().map((pe) => pe.address)).toEqual([0, 0xfe, 0xfd]);
   });
 
   it('warns when a PE is kept though nobody recovers it', () => {
@@ -186,7 +202,8 @@ describe('the PE tree', () => {
 
 describe('the burial of a dead hub', () => {
   it('stops at a PHB that has no bus', () => {
-    const machine = new FakeMachine({ phbs: [{}, {}], kernel: { drivers: [new StubDriver(AWARE)] } }).boot();
+    const kernel = { drivers: [new StubDriver(AWARE)], quirks: { deadHubPe: 'every-phb' } } as const;
+    const machine = new FakeMachine({ phbs: [{}, {}], kernel }).boot();
     machine.kernel.controllers[0]!.rootBus = undefined;
     machine.opal.scripted.push({ errorType: 1, severity: 1 });
     machine.opal.raiseError();
@@ -223,7 +240,10 @@ describe('driver services', () => {
     machine.run(services.writeConfig(device, 0x3c, 1, 0x55));
     machine.opal.calls.length = 0;
     machine.run(services.restoreState(device, saved));
-    expect(machine.opal.calls).toEqual(['CFGW(100,3c,4,100)']);
+    const header = machine.opal.calls.filter((call) => /^CFGW\(100,[0-3]?[0-9a-f],/.test(call));
+    expect(header).toEqual(['CFGW(100,3c,4,100)']);
+    // Device control is written whether it changed or not.
+    expect(machine.opal.calls[0]).toMatch(/^CFGW\(100,48,2,/);
   });
 
   it('count enables, and switch mastering off with the last', () => {

@@ -256,7 +256,7 @@ describe('the recovery of a root port and what is below it', () => {
       'EEH: PCI device/vendor: 03dc1014',
       'EEH: PCI cmd/status register: 00100006',
       'EEH: Bridge secondary status: 0000',
-      'EEH: Bridge control: 0000',
+      'EEH: Bridge control: 0002',
     ]);
     expect(eeh.filter((line) => line.startsWith('EEH: PCI-E AER '))).toHaveLength(2 * 5);
     expect(eeh.indexOf('EEH: of node=0000:01:00.0')).toBeGreaterThan(port);

@@ -156,7 +156,7 @@ describe('a full reset', () => {
 
 describe('the platform reset', () => {
   it('of a PE without bus fails', () => {
-    const machine = machineWith({});
+    const machine = machineWith({}, { quirks: { busLookup: 'does-not-lock' } });
     const pe = machine.kernel.pe(0, 0xfd)!;
     machine.detect();
     machine.runFor(0.5);

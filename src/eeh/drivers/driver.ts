@@ -7,6 +7,8 @@ export interface PciDriver extends BoundDriver {
   matches(device: PciDevice): 'yes' | 'no';
   /** An errno below 0 refuses the device. */
   probe(device: PciDevice, services: DriverServices): Process<number>;
+  /** Something that grows as long as its devices work, for those who want to see it come back to life. */
+  readonly progress?: number;
 }
 
 /** error_detected and slot_reset: only such drivers keep their device through a reset. */

@@ -19,6 +19,7 @@ import type { ChannelState } from '../eeh-flags.js';
 import { ENODEV } from '../errno.js';
 import type { PciDevice, PciErrorHandlers } from '../pci/device.js';
 import { allOnes } from '../pci/regs.js';
+import type { SavedState } from '../pci/saved-state.js';
 import type { PciDriver } from './driver.js';
 import { NicTransmitter } from './nic-transmitter.js';
 import type { DmaBuffer, DriverServices } from './services.js';
@@ -41,6 +42,7 @@ export interface NicDriverOptions {
   readonly wants?: (device: PciDevice) => 'yes' | 'no';
 }
 
+const NOTHING_SAVED: SavedState = { header: [], express: [] };
 const DEFAULT_IDS = { vendorId: 0x1014, deviceId: 0xf001 };
 
 /** What the driver knows of one card. Counters live on over resets, not over remove. */
@@ -50,7 +52,7 @@ export interface NicState {
   readonly ring: DmaBuffer;
   readonly buffers: DmaBuffer[];
   readonly transmitter: NicTransmitter | undefined;
-  savedHeader: readonly number[];
+  savedHeader: SavedState;
   next: number;
   packets: number;
   bytes: number;
@@ -76,6 +78,10 @@ export class NicDriver implements PciDriver {
     this.bufferBytes = options.bufferBytes ?? 2048;
     if (this.flavour === 'recovering') this.errorHandlers = this.resettingHandlers();
     if (this.flavour === 'can-recover') this.errorHandlers = this.thawingHandlers();
+  }
+
+  get progress(): number {
+    return this.totalPackets;
   }
 
   matches(device: PciDevice): 'yes' | 'no' {
@@ -125,7 +131,7 @@ export class NicDriver implements PciDriver {
     const sends = this.options.sendPeriodNs !== undefined;
     const transmitter = sends ? yield* NicTransmitter.allocate(device, services) : undefined;
     const counters = { next: 0, packets: 0, bytes: 0, deadReads: 0 };
-    return { device, services, ring, buffers, transmitter, savedHeader: [], poller: undefined, ...counters };
+    return { device, services, ring, buffers, transmitter, savedHeader: NOTHING_SAVED, poller: undefined, ...counters };
   }
 
   /** Programs the ring from scratch and begins to look for packets. */
@@ -159,8 +165,9 @@ export class NicDriver implements PciDriver {
     const { transmitter, services } = card;
     const period = this.options.pollPeriodNs ?? ms(1);
     let lastSentNs = services.nowNs;
-    for (;;) {
-      yield* delay(period);
+    // Between the frames, not with them: what happens to a card at a round time is not met by a load by chance.
+    yield* delay(period / 2);
+    for (; ; yield* delay(period)) {
       const head = yield* this.read(card, 'RX_HEAD');
       if (head === allOnes(4)) {
         card.deadReads++;

@@ -1,12 +1,15 @@
 /** What a driver may use of the kernel: MMIO, DMA mappings, config space, enabling, processes of its own, the log. */
 import type { SystemMemory } from '../../hw/memory.js';
 import type { Process, ProcessHandle } from '../../sim/process.js';
+import type { Simulator } from '../../sim/simulator.js';
 import type { KernelContext } from '../context.js';
 import type { EehIo } from '../eeh-io.js';
 import { type ConfigSize, configTarget, type PciConfig } from '../pci/config.js';
 import type { PciDevice } from '../pci/device.js';
 import type { DeviceEnable } from '../pci/enable.js';
-import { HEADER_DWORDS } from '../pci/regs.js';
+import type { ExpressRegister, PciExpress } from '../pci/express.js';
+import type { Affinity, PciMessages } from '../pci/messages.js';
+import type { PciSavedState, SavedState } from '../pci/saved-state.js';
 import { type DmaDirection, PERMISSION } from '../powernv/iommu.js';
 import type { PeSetup } from '../powernv/pe-setup.js';
 import type { RangeAllocator } from '../powernv/range-allocator.js';
@@ -31,6 +34,9 @@ export interface ServiceParts {
   readonly enable: DeviceEnable;
   readonly peSetup: PeSetup;
   readonly memory: RangeAllocator;
+  readonly express: PciExpress;
+  readonly state: PciSavedState;
+  readonly messages: PciMessages;
 }
 
 const BUFFER_ALIGNMENT = 4096;
@@ -49,12 +55,21 @@ export class DriverServices {
     return this.ctx.port.memory;
   }
 
+  get sim(): Simulator {
+    return this.ctx.sim;
+  }
+
   get nowNs(): number {
     return this.ctx.sim.now;
   }
 
   info(device: PciDevice, text: string): void {
     this.ctx.log.info(`${device.logPrefix}: ${text}`);
+  }
+
+  /** A message that names its device itself. */
+  print(text: string): void {
+    this.ctx.log.info(text);
   }
 
   /** A thread of the driver; it may wait for ever. */
@@ -82,19 +97,34 @@ export class DriverServices {
     yield* this.parts.config.write(configTarget(device), offset, size, value);
   }
 
-  /** The header as it is now, for `restoreState`. */
-  *saveState(device: PciDevice): Process<readonly number[]> {
-    const saved: number[] = [];
-    for (let i = 0; i < HEADER_DWORDS; i++) saved.push(yield* this.readConfig(device, 4 * i, 4));
-    return saved;
+  /** The configuration as it is now, for `restoreState`. */
+  *saveState(device: PciDevice): Process<SavedState> {
+    return yield* this.parts.state.save(device);
   }
 
-  /** Writes back what differs, last dword first. Source: linux pci.c: pci_restore_config_space. */
-  *restoreState(device: PciDevice, saved: readonly number[]): Process<void> {
-    for (let i = saved.length - 1; i >= 0; i--) {
-      const value = saved[i]!;
-      if ((yield* this.readConfig(device, 4 * i, 4)) !== value) yield* this.writeConfig(device, 4 * i, 4, value);
-    }
+  /** Writes back what differs, the command register last. */
+  *restoreState(device: PciDevice, saved: SavedState): Process<void> {
+    yield* this.parts.state.restore(device, saved);
+  }
+
+  /** A register of the PCI Express capability; 0 where the device lacks it. */
+  *readExpress(device: PciDevice, register: ExpressRegister): Process<number> {
+    return yield* this.parts.express.read(device, register);
+  }
+
+  /** Message interrupts: how many there are now, or an errno below 0. */
+  *enableMessages(device: PciDevice, wanted: number): Process<number> {
+    return yield* this.parts.messages.enable(device, wanted);
+  }
+
+  *disableMessages(device: PciDevice): Process<void> {
+    yield* this.parts.messages.disable(device);
+  }
+
+  /** Switches message `index` of the device on. */
+  *requestMessage(device: PciDevice, index: number, affinity: Affinity = 'plain'): Process<void> {
+    const vector = this.parts.messages.vectors(device)[index];
+    if (vector !== undefined) yield* this.parts.messages.request(vector, affinity);
   }
 
   /** Memory for the device, mapped in its DMA window. */

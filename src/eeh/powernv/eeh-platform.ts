@@ -2,18 +2,19 @@
  * The PowerNV operations below the EEH core: state queries, thaw and freeze, config access, diag data, error injection.
  * Source: linux powernv/eeh-powernv.c, pci-ioda.c: pnv_ioda_get_pe_state, pnv_ioda_freeze_pe; facts: eeh-linux 3, 4.
  */
-import { decodePhb3DiagData, formatPhb3DiagData } from '../../diag/phb3/layout.js';
+import { decodeHubDiagData, formatHubDiagData, hubDiagTypeNumber } from '../../diag/p7ioc/hub.js';
 import { FreezeAction, FreezeState, OpalStatus, PciError } from '../../opal/opal-api.js';
 import type { Process } from '../../sim/process.js';
 import type { KernelContext } from '../context.js';
 import { EehOption, type EehOptionValue, PeState, PeType, QUERY_HEALTHY, QueryState } from '../eeh-flags.js';
 import type { EehDev, EehPe } from '../eeh-pe.js';
 import type { EehSettings } from '../eeh-settings.js';
-import { EINVAL, EIO, EPERM, ERANGE } from '../errno.js';
-import type { InjectRequest } from '../firmware.js';
+import { EINVAL, EIO, ENXIO, EPERM, ERANGE } from '../errno.js';
+import type { DiagDataResult, InjectRequest } from '../firmware.js';
 import type { ConfigSize } from '../pci/config.js';
 import { hex, type PciController } from '../pci/device.js';
 import { allOnes } from '../pci/regs.js';
+import { diagText, ioTypeOf } from './diag-text.js';
 
 export interface StateAnswer {
   readonly state: number;
@@ -22,9 +23,6 @@ export interface StateAnswer {
 }
 
 const ASK_AGAIN_MS = 1000;
-/** ioType of the common header: which chip's structure follows. */
-const IO_TYPE_OFFSET = 4;
-const IO_TYPE_PHB3 = 2;
 const LAST_INJECT_TYPE = 1;
 const LAST_INJECT_FUNCTION = 19;
 
@@ -90,12 +88,25 @@ export class EehPlatform {
   }
 
   dumpDiagData(controller: PciController, data: Uint8Array): void {
-    const ioType =
-      data.length >= IO_TYPE_OFFSET + 4 ? new DataView(data.buffer, data.byteOffset).getUint32(IO_TYPE_OFFSET) : 0;
-    if (ioType === IO_TYPE_PHB3) {
-      for (const line of formatPhb3DiagData(decodePhb3DiagData(data), controller.domain)) this.ctx.log.info(line);
+    const lines = diagText(data, controller.domain);
+    if (lines === undefined) this.ctx.log.warn(`${DUMP}: Unrecognized ioType ${ioTypeOf(data)}`);
+    else for (const line of lines) this.ctx.log.info(line);
+  }
+
+  /** What the hub above a PHB has to say. Source: linux powernv/eeh-powernv.c: pnv_eeh_get_and_dump_hub_diag. */
+  *dumpHubDiagData({ node }: PciController): Process<void> {
+    const { hubId = 0n } = node;
+    const hub = `HUB#${hubId.toString(16)} diag-data`;
+    const answer = yield* this.ctx.opal.pciGetHubDiagData?.(hubId) ?? notSupported();
+    if (answer.rc !== OpalStatus.SUCCESS) {
+      this.ctx.log.warn(`${HUB_DUMP}: Failed to get ${hub} (${answer.rc})`);
+      return;
+    }
+    const data = decodeHubDiagData(answer.data);
+    if (data === undefined) {
+      this.ctx.log.warn(`${HUB_DUMP}: Invalid type of ${hub} (${hubDiagTypeNumber(answer.data)})`);
     } else {
-      this.ctx.log.warn(`pnv_pci_dump_phb_diag_data: Unrecognized ioType ${ioType}`);
+      for (const line of formatHubDiagData(data)) this.ctx.log.info(line);
     }
   }
 
@@ -110,8 +121,9 @@ export class EehPlatform {
     yield* this.ctx.opal.pciConfigWrite(edev.controller.phbId, edev.bdfn, offset, size, value);
   }
 
-  /** Firmware sets its part of the device up again. */
+  /** Firmware sets its part of the device up again; it cannot see virtual functions. */
   *restoreConfig(edev: EehDev): Process<number> {
+    if (edev.physicalFunction !== undefined) return 0;
     const rc = yield* this.ctx.opal.pciReinit(edev.controller.phbId, edev.bdfn);
     if (rc === OpalStatus.SUCCESS) return 0;
     this.ctx.log.warn(`pnv_eeh_restore_config: Can't reinit PCI dev 0x${hex(edev.bdfn)} (${rc})`);
@@ -127,6 +139,11 @@ export class EehPlatform {
     if (request.function < 0 || request.function > LAST_INJECT_FUNCTION) {
       this.ctx.log.warn(`pnv_eeh_err_inject: Invalid error function ${request.function}`);
       return ERANGE;
+    }
+    const known = yield* this.ctx.opal.checkToken?.(OPAL_PCI_ERR_INJECT) ?? always();
+    if (known !== 1) {
+      this.ctx.log.warn("pnv_eeh_err_inject: Firmware doesn't support error injection");
+      return ENXIO;
     }
     const rc = yield* this.ctx.opal.pciErrInject(pe.controller.phbId, { ...request, pe: pe.address });
     if (rc === OpalStatus.SUCCESS) return 0;
@@ -210,8 +227,23 @@ export class EehPlatform {
   }
 }
 
+/** Config space is the way to reset a virtual function, so the reset does not block it. */
 function isBlocked(edev: EehDev): boolean {
+  if (edev.physicalFunction !== undefined && edev.pe?.in(PeState.RESET)) return false;
   return edev.pe?.in(PeState.CFG_BLOCKED) === true;
+}
+
+const DUMP = 'pnv_pci_dump_phb_diag_data';
+const HUB_DUMP = 'pnv_eeh_get_and_dump_hub_diag';
+/** Number of the call in the firmware's table. */
+const OPAL_PCI_ERR_INJECT = 96;
+
+function* notSupported(): Process<DiagDataResult> {
+  return { rc: OpalStatus.UNSUPPORTED, data: new Uint8Array(0) };
+}
+
+function* always(): Process<number> {
+  return 1;
 }
 
 export function phbLabel(controller: PciController): string {

@@ -7,26 +7,38 @@ import { OpalStatus, ResetAssert, ResetScope, slotId } from '../../opal/opal-api
 import type { Process } from '../../sim/process.js';
 import type { KernelContext } from '../context.js';
 import { BRIDGE_CONTROL_AT, withBusReset } from '../eeh-config.js';
-import { EehLimits, PeType, type ResetOption } from '../eeh-flags.js';
+import { EehLimits, PeState, PeType, type ResetOption } from '../eeh-flags.js';
+import { EEHD } from '../eeh-locking.js';
 import { type EehPe, edevOf } from '../eeh-pe.js';
 import type { EehTree } from '../eeh-tree.js';
 import { EIO } from '../errno.js';
+import type { HotplugSlots } from '../hotplug-slot.js';
 import type { PciBusReset } from '../pci/bus-reset.js';
-import type { PciController, PciDevice } from '../pci/device.js';
+import type { PciBus, PciController, PciDevice } from '../pci/device.js';
 import { AER, AER_SURPRISE_DOWN } from '../pci/regs.js';
 import type { EehPlatform } from './eeh-platform.js';
+import { FunctionReset } from './function-reset.js';
+
+/** Who resets: the thread that recovers, or the owner of a passed PE, who holds no lock. */
+export type Resetter = 'recovery' | 'owner';
 
 export class EehPlatformReset {
+  private readonly functions: FunctionReset;
+
   constructor(
     private readonly ctx: KernelContext,
     private readonly platform: EehPlatform,
     private readonly tree: EehTree,
-    private readonly busReset: PciBusReset,
-  ) {}
+    private readonly parts: { readonly busReset: PciBusReset; readonly slots: HotplugSlots },
+  ) {
+    this.functions = new FunctionReset(ctx, platform);
+  }
 
-  *reset(pe: EehPe, option: ResetOption): Process<number> {
+  *reset(pe: EehPe, option: ResetOption, by: Resetter): Process<number> {
     if (pe.is(PeType.PHB)) return yield* this.resetPhb(pe.controller, option);
-    const bus = this.tree.busOf(pe);
+    if (option !== 'deactivate' && (yield* this.disarmInjection(pe.controller)) !== 0) return EIO;
+    if (pe.is(PeType.VF)) return yield* this.functions.reset(pe, option);
+    const bus = yield* this.findBus(pe, by);
     if (bus === undefined) {
       this.ctx.log.err(`pnv_eeh_reset: Cannot find PCI bus for ${pe.label}`);
       return EIO;
@@ -34,12 +46,36 @@ export class EehPlatformReset {
     const { bridge } = bus;
     if (bridge === undefined) return yield* this.resetRoot(pe.controller, option);
     if (option === 'deactivate') return 0;
-    if (option === 'hot') {
-      const rc = yield* this.busReset.errorReset(bridge, (port) => this.resetSecondaryBus(port));
-      if (rc === 0) return 0;
-    }
+    if (option === 'hot' && (yield* this.resetBus(bridge, bus)) === 0) return 0;
     if (bridge.bus.isRoot) return yield* this.resetRoot(pe.controller, option);
     return yield* this.resetBridge(bridge, option);
+  }
+
+  /** By the PCI core; a registered slot resets itself, with its interrupt masked. */
+  private *resetBus(bridge: PciDevice, bus: PciBus): Process<number> {
+    const { busReset, slots } = this.parts;
+    const reset = busReset.errorReset(bridge, (port) => this.resetSecondaryBus(port));
+    return bus.slot === undefined ? yield* reset : yield* slots.withoutInterrupt(bus.slot, reset);
+  }
+
+  /** What was armed would hit the recovery again: P7IOC does not drop it by itself. */
+  private *disarmInjection(controller: PciController): Process<number> {
+    if (controller.model !== 'p7ioc') return 0;
+    const rc = yield* this.ctx.opal.pciReset(controller.phbId, ResetScope.PHB_ERROR, ResetAssert.ASSERT);
+    if (rc === OpalStatus.SUCCESS) return 0;
+    this.ctx.log.warn(`pnv_eeh_reset: Failure ${rc} clearing error injection registers`);
+    return EIO;
+  }
+
+  /** Without a cached bus the first device is looked up under the rescan lock, which recovery may hold (facts, D7). */
+  private *findBus(pe: EehPe, by: Resetter): Process<PciBus | undefined> {
+    const cached = pe.in(PeState.PRI_BUS);
+    if (cached || this.ctx.quirks.busLookup === 'does-not-lock') return this.tree.busOf(pe);
+    const { tree } = this;
+    function* lookUp(): Process<PciBus | undefined> {
+      return tree.busOf(pe);
+    }
+    return yield* this.ctx.rescanLock.hold(lookUp(), by === 'recovery' ? EEHD : 'owner of a passed PE');
   }
 
   private *resetPhb(controller: PciController, option: ResetOption): Process<number> {

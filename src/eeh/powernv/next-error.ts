@@ -5,8 +5,9 @@
 import { FreezeAction, OpalStatus, PciError, Severity } from '../../opal/opal-api.js';
 import type { Process } from '../../sim/process.js';
 import type { KernelContext } from '../context.js';
+import { takesOver } from '../eeh-core.js';
 import type { EehEvents } from '../eeh-events.js';
-import { isActive, PeState } from '../eeh-flags.js';
+import { PeState } from '../eeh-flags.js';
 import type { EehPe } from '../eeh-pe.js';
 import type { EehTree } from '../eeh-tree.js';
 import type { NextErrorResult } from '../firmware.js';
@@ -49,7 +50,7 @@ export class NextError {
   private *interpret(phbPe: EehPe, answer: NextErrorResult): Process<ErrorReport> {
     switch (answer.errorType) {
       case PciError.IOC:
-        return this.hubError(answer.severity);
+        return yield* this.hubError(phbPe, answer.severity);
       case PciError.PHB:
         return yield* this.phbError(phbPe, answer.severity);
       case PciError.PE:
@@ -60,12 +61,15 @@ export class NextError {
     }
   }
 
-  private hubError(severity: number): ErrorReport {
+  private *hubError(phbPe: EehPe, severity: number): Process<ErrorReport> {
     if (severity === Severity.IOC_DEAD) {
       this.ctx.log.err('EEH: dead IOC detected');
       return { kind: 'dead-ioc' };
     }
-    if (severity === Severity.INF) this.ctx.log.info('EEH: IOC informative error detected');
+    if (severity === Severity.INF) {
+      this.ctx.log.info('EEH: IOC informative error detected');
+      yield* this.parts.platform.dumpHubDiagData(phbPe.controller);
+    }
     return NONE;
   }
 
@@ -122,7 +126,7 @@ export class NextError {
     const found: EehPe[] = [];
     for (const parent of pe.ancestors()) {
       const { state } = yield* this.parts.platform.getState(parent);
-      if (state > 0 && !isActive(state)) found.push(parent);
+      if (takesOver(state, this.ctx.quirks)) found.push(parent);
     }
     return found;
   }

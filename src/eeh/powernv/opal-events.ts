@@ -6,13 +6,10 @@ import { OpalEvent } from '../../opal/opal-api.js';
 import { type Process, Signal, wait, waitFor } from '../../sim/process.js';
 import { ms } from '../../sim/time.js';
 import type { KernelContext } from '../context.js';
+import { DEFAULT_PRIORITY, SERVER_SHIFT } from '../pci/messages.js';
 
 /** Interrupt number of the PCI error event inside the event domain: the number of its bit. */
 const PCI_ERROR_IRQ = Math.log2(Number(OpalEvent.PCI_ERROR));
-
-/** Source: linux sysdev/xics: DEFAULT_PRIORITY. */
-const ENABLED_PRIORITY = 5;
-const BOOT_SERVER = 0;
 
 export interface OpalEventOptions {
   /** ibm,heartbeat-ms; none: only interrupts carry events. */
@@ -50,7 +47,13 @@ export class OpalEvents {
 
   /** Routes firmware's interrupts to the first processor. */
   *requestInterrupts(): Process<void> {
-    for (const irq of this.options.interrupts) yield* this.ctx.opal.setXive(irq, BOOT_SERVER, ENABLED_PRIORITY);
+    const { opal } = this.ctx;
+    const server = this.ctx.bootProcessor << SERVER_SHIFT;
+    for (const irq of this.options.interrupts) {
+      yield* opal.setXive(irq, server, DEFAULT_PRIORITY);
+      const { priority } = yield* opal.getXive(irq);
+      yield* opal.setXive(irq, server, priority);
+    }
   }
 
   /** Takes every interrupt; all belong to firmware, devices here work without. */

@@ -8,7 +8,7 @@ import type { Process } from '../../sim/process.js';
 import type { KernelContext } from '../context.js';
 import type { MmioSegmentRequest } from '../firmware.js';
 import { hex, type PciBus, type PciController, type PciDevice } from '../pci/device.js';
-import { segmentBytes } from '../pci/resources.js';
+import { segmentBytes } from '../pci/windows.js';
 import type { Iommu } from './iommu.js';
 import { PeNumbers, type PowernvPe } from './pe-numbers.js';
 
@@ -30,13 +30,12 @@ export class PeSetup {
     return this.numbers(device.bus.controller).ofBus(device.bus.number);
   }
 
-  /** Gives the bus a PE, unless it still has one, and sets its new devices up. */
-  *configureBus(bus: PciBus, newDevices: readonly PciDevice[]): Process<void> {
-    if (bus.devices.length === 0) return;
-    this.ctx.log.info(`pci_bus ${bus.name}: Configuring PE for bus`);
-    const pe = this.numbers(bus.controller).ofBus(bus.number) ?? (yield* this.createBusPe(bus));
-    if (pe === undefined) return;
-    for (const device of newDevices) yield* this.addDevice(pe, device);
+  /** A device comes: the first of a bus without a PE makes the bus get one. */
+  *addDevice(device: PciDevice): Process<void> {
+    const known = this.peOf(device);
+    if (known === undefined) this.ctx.log.info(`pci_bus ${device.bus.name}: Configuring PE for bus`);
+    const pe = known ?? (yield* this.createBusPe(device.bus));
+    if (pe !== undefined) yield* this.join(pe, device);
   }
 
   /** A device leaves; the last one takes the PE with it. */
@@ -63,7 +62,7 @@ export class PeSetup {
     return pe;
   }
 
-  private *addDevice(pe: PowernvPe, device: PciDevice): Process<void> {
+  private *join(pe: PowernvPe, device: PciDevice): Process<void> {
     const what = pe.deviceCount === 0 ? 'Configured' : 'Added to existing';
     this.ctx.log.info(`pci ${device.name}: ${what} PE#${hex(pe.number)}`);
     if (pe.dma === undefined && !device.isBridge) {

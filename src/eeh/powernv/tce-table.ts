@@ -12,7 +12,9 @@ import { encodeIndirectTce, encodeTce, type Permission } from '../../tce/tce.js'
 import { RangeAllocator } from './range-allocator.js';
 
 const TCE_BYTES = 8;
+/** A table is at least one page of the kernel: 64 KiB for kernels that map by such pages, else 4 KiB. */
 const SMALLEST_TABLE_SHIFT = 12;
+const LARGE_KERNEL_PAGE_SHIFT = 16;
 
 export interface DmaWindowShape {
   readonly sizeBytes: number;
@@ -42,7 +44,8 @@ export class TceTable {
     private readonly kill: TceKillTarget,
   ) {
     const entryBits = Math.ceil(Math.log2(shape.sizeBytes)) - shape.pageShift;
-    const tableShift = Math.max(Math.ceil(entryBits / shape.levels) + Math.log2(TCE_BYTES), SMALLEST_TABLE_SHIFT);
+    const kernelPageShift = shape.pageShift < LARGE_KERNEL_PAGE_SHIFT ? SMALLEST_TABLE_SHIFT : LARGE_KERNEL_PAGE_SHIFT;
+    const tableShift = Math.max(Math.ceil(entryBits / shape.levels) + Math.log2(TCE_BYTES), kernelPageShift);
     this.tableBytes = 2 ** tableShift;
     this.indexBits = tableShift - Math.log2(TCE_BYTES);
     // Page 0 is never handed out: a DMA address of 0 is a driver's mistake.

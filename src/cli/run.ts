@@ -2,17 +2,31 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { FAULTS, type FaultDeclaration } from '../faults/catalogue.js';
 import { rangeOf } from '../faults/parameters.js';
+import { ACTIONS, type ActionDeclaration } from '../scenario/action.js';
+import { anyNotMet, formatJunit, type Outcome } from '../scenario/junit.js';
 import { ScenarioError } from '../scenario/problems.js';
 import { readScenario } from '../scenario/read-scenario.js';
 import { allMet, formatRun, type ReportOptions, runToJson } from '../scenario/report.js';
 import { runScenario } from '../scenario/runner.js';
 import { formatTimeline, timelineOf } from '../scenario/timeline.js';
-import { HOST_STREAMS, readInput, type Streams, shownName, UnreadableInputError } from './host-streams.js';
+import { formatTime } from '../sim/time.js';
+import {
+  HOST_STREAMS,
+  readInput,
+  type Streams,
+  shownName,
+  UnreadableInputError,
+  UnwritableOutputError,
+  writeOutput,
+} from './host-streams.js';
 import { decodeText } from './input-text.js';
 import { profileFrom, profileOpener } from './profile-files.js';
+import { isFolder, scenarioFiles } from './run-files.js';
+import { type Progress, progressOf } from './run-progress.js';
 
 export interface RunOptions {
   readonly json?: boolean;
+  readonly junit?: string;
   readonly seed?: string;
   readonly profile?: string;
   readonly log?: boolean;
@@ -21,9 +35,50 @@ export interface RunOptions {
 }
 
 const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
+/** What the person at the keyboard can mend. */
+const MENDABLE = [ScenarioError, UnreadableInputError];
 
-/** Exit status: 0 all expectations met, 1 some not, 2 the scenario cannot be read. */
-export function runRun(file: string, options: RunOptions, streams: Streams = HOST_STREAMS): number {
+/** Exit status: 0 all expectations met, 1 some not, 2 a scenario cannot be read, or the file cannot be written. */
+export function runRun(paths: readonly string[], options: RunOptions, streams: Streams = HOST_STREAMS): number {
+  try {
+    const files = scenarioFiles(paths);
+    const several = files.length > 1 || paths.some(isFolder);
+    const outcomes = runAll(files, options, { streams, several });
+    if (options.json === true && several) streams.out(`[\n${outcomes.map(jsonOf(options)).join(',\n')}\n]`);
+    if (several && options.json !== true) streams.out(formatTotals(outcomes));
+    if (options.junit !== undefined) {
+      writeOutput(options.junit, new TextEncoder().encode(formatJunit(outcomes)), streams);
+    }
+    if (outcomes.some((outcome) => 'error' in outcome)) return 2;
+    return anyNotMet(outcomes) ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof UnreadableInputError || error instanceof UnwritableOutputError)) throw error;
+    streams.err(`phbsim run: ${error.message}`);
+    return 2;
+  }
+}
+
+interface Manner {
+  readonly streams: Streams;
+  readonly several: boolean;
+}
+
+/** Each is told of as soon as it has ended; only the list that JSON is waits for the last. */
+function runAll(files: readonly string[], options: RunOptions, { streams, several }: Manner): Outcome[] {
+  const progress = progressOf(files.length, streams);
+  return files.map((file) => {
+    progress.begin(shownName(file));
+    const outcome = runOne(file, options, streams, progress);
+    progress.end();
+    if ('error' in outcome) streams.err(outcome.error);
+    else if (options.json === true) {
+      if (!several) streams.out(jsonOf(options)(outcome));
+    } else streams.out(several && !wantsDetails(options) ? formatOutcome(outcome) : reportOf(outcome, options));
+    return outcome;
+  });
+}
+
+function runOne(file: string, options: RunOptions, streams: Streams, progress: Progress): Outcome {
   try {
     const name = shownName(file);
     const text = decodeText(name, readInput(file, streams), WANTED);
@@ -32,22 +87,57 @@ export function runRun(file: string, options: RunOptions, streams: Streams = HOS
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.profile === undefined ? {} : { timing: profileFrom(options.profile, streams) }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
+      onProgress: (each) => progress.update(each),
     });
-    const report: ReportOptions = {
-      log: options.log === true ? 'whole' : 'from-fault',
-      again: againOf(file, options, result.system.sim.seed),
-      ...(options.trace === undefined ? {} : { trace: options.trace }),
-    };
-    if (options.json === true) streams.out(runToJson(result, report));
-    else if (options.timeline === true) streams.out(formatTimeline(timelineOf(result)).join('\n'));
-    else streams.out(formatRun(result, report));
-    return allMet(result) ? 0 : 1;
+    return { file: name, result, again: againOf(file, options, result.system.sim.seed) };
   } catch (error) {
-    if (error instanceof ScenarioError) streams.err(error.message);
-    else if (error instanceof UnreadableInputError) streams.err(`phbsim run: ${error.message}`);
-    else throw error;
-    return 2;
+    if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
+    const { message } = error as Error;
+    return { file: shownName(file), error: error instanceof ScenarioError ? message : `phbsim run: ${message}` };
   }
+}
+
+const wantsDetails = ({ log, timeline, trace }: RunOptions): boolean =>
+  log === true || timeline === true || trace !== undefined;
+
+function reportOptions({ again }: { again: string }, { log, trace }: RunOptions): ReportOptions {
+  return { log: log === true ? 'whole' : 'from-fault', again, ...(trace === undefined ? {} : { trace }) };
+}
+
+function reportOf(outcome: Extract<Outcome, { again: string }>, options: RunOptions): string {
+  if (options.timeline === true) return formatTimeline(timelineOf(outcome.result)).join('\n');
+  return formatRun(outcome.result, reportOptions(outcome, options));
+}
+
+function jsonOf(options: RunOptions): (outcome: Outcome) => string {
+  return (outcome) => {
+    if ('error' in outcome) return JSON.stringify({ file: outcome.file, error: outcome.error }, undefined, 2);
+    return runToJson(outcome.result, reportOptions(outcome, options));
+  };
+}
+
+/** One of several: a line, and what went wrong. */
+function formatOutcome({ result, again }: Extract<Outcome, { again: string }>): string {
+  const { scenario, verdicts, digest, startNs, endNs } = result;
+  const wrong = verdicts.filter(({ state }) => state !== 'met');
+  const mark = wrong.length === 0 ? 'met    ' : 'NOT MET';
+  const count = `${verdicts.length - wrong.length} of ${verdicts.length}`;
+  const head = `${mark}  ${scenario.name.padEnd(NAME_WIDTH)}  ${count}  digest ${digest}  ${formatTime(endNs - startNs)}`;
+  const lines = wrong.flatMap(({ expectation, because }) => [
+    `         expected: ${expectation.text}`,
+    `         seen:     ${because}`,
+  ]);
+  return [head, ...lines, ...(wrong.length === 0 ? [] : [`         again:    ${again}`])].join('\n');
+}
+
+const NAME_WIDTH = 34;
+
+function formatTotals(outcomes: readonly Outcome[]): string {
+  const ran = outcomes.flatMap((outcome) => ('result' in outcome ? [outcome.result] : []));
+  const met = ran.filter(allMet).length;
+  const unread = outcomes.length - ran.length;
+  const rest = unread === 0 ? '' : `, ${unread} could not be read`;
+  return `\n${met} of ${outcomes.length} scenarios went as they say${rest}`;
 }
 
 function againOf(file: string, { profile }: RunOptions, seed: string): string {
@@ -75,6 +165,16 @@ export function listFaults(): string {
     .join('\n');
 }
 
+/** What an operator can do in a scenario. */
+export function listActions(): string {
+  return Object.entries(ACTIONS)
+    .flatMap(([kind, { on, keys = [], about }]: [string, ActionDeclaration]) => {
+      const wants = [...(on === 'nobody' ? [] : ['device']), ...keys];
+      return [`${kind}${wants.length === 0 ? '' : `  (${wants.join(', ')})`}`, `    ${about}`];
+    })
+    .join('\n');
+}
+
 const MOST_RECORDS = 1_000_000;
 
 function recordCount(text: string): number {
@@ -85,31 +185,38 @@ function recordCount(text: string): number {
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('run a scenario: boot, let faults strike, tell what happened and whether it was as expected')
-    .argument('[scenario]', 'scenario file (YAML); - reads standard input')
-    .option('--json', 'print the whole outcome as JSON')
+    .description('run scenarios: boot, let faults strike, tell what happened and whether it was as expected')
+    .argument('[scenario...]', 'scenario files (YAML), or folders of them; - reads standard input')
+    .option('--json', 'print the whole outcome as JSON; of several, a list')
+    .option('--junit <file>', 'also write the outcome as JUnit XML')
     .option('--seed <text>', 'seed of all chance, instead of the one in the file')
     .option('--profile <name-or-file>', 'timing profile, instead of the one in the file; see phbsim profile --help')
     .option('--log', 'show the logs of firmware and kernel since power-on')
     .option('--timeline', 'print nothing but the timeline')
     .option('--trace <count>', 'also show the last trace records', recordCount)
     .option('--faults', 'list the kinds of faults a scenario can have')
+    .option('--actions', 'list what an operator can do in a scenario')
     .addHelpText(
       'after',
       [
         '',
-        'Exit status: 0 all expectations met; 1 some not; 2 the scenario cannot be read.',
+        'Of several scenarios each has a line, and what went wrong; --log, --timeline or --trace show each in full.',
+        'Exit status: 0 all expectations met; 1 some not; 2 a scenario cannot be read.',
         '',
         'Examples:',
         '  phbsim run scenarios/dma-write-to-unmapped-page.yaml',
         '  phbsim run scenarios/sixth-freeze.yaml --timeline',
         '  phbsim run scenarios/link-lost.yaml --json | jq .expectations',
+        '  phbsim run scenarios/ --junit results.xml',
       ].join('\n'),
     );
-  return command.action((file: string | undefined, options: RunOptions & { faults?: boolean }) => {
-    if (options.faults === true)
-      HOST_STREAMS.out(options.json === true ? JSON.stringify(FAULTS, undefined, 2) : listFaults());
-    else if (file === undefined) command.error('phbsim run: name a scenario file, such as scenarios/link-lost.yaml');
-    else process.exitCode = runRun(file, options);
+  return command.action((paths: string[], options: RunOptions & { faults?: boolean; actions?: boolean }) => {
+    const lists = { faults: listFaults, actions: listActions };
+    const catalogues = { faults: FAULTS, actions: ACTIONS };
+    const wanted = (['faults', 'actions'] as const).find((list) => options[list] === true);
+    if (wanted !== undefined)
+      HOST_STREAMS.out(options.json === true ? JSON.stringify(catalogues[wanted], undefined, 2) : lists[wanted]());
+    else if (paths.length === 0) command.error('phbsim run: name a scenario file, such as scenarios/link-lost.yaml');
+    else process.exitCode = runRun(paths, options);
   });
 }

@@ -31,7 +31,7 @@ const STOPS: readonly Stop[] = [
       'The bridge freezes the card and nothing else. Firmware finds it through registers, Linux recovers it, the neighbour never notices.',
     command: 'run',
     input: 'scenarios/dma-write-to-unmapped-page.yaml',
-    run: (path, streams) => runRun(path, {}, streams),
+    run: (path, streams) => runRun([path], {}, streams),
   },
   {
     title: 'The error log of a real machine, explained',

@@ -1,16 +1,18 @@
 /** How each fault is done: through the knobs of the card, its link or the switch, never through the bridge. */
 
+import { msbMasks } from '../hw/bits.js';
+import { NFIR_BITS } from '../ioda2/error-bits/nfir.js';
 import type { RequestClass, WrongAnswer } from '../pcie/endpoint.js';
 import type { Link } from '../pcie/link.js';
 import type { LinkEnd } from '../pcie/link-end.js';
 import type { ErrorMessage } from '../pcie/tlp.js';
-import { addressOf } from '../pcie/tlp.js';
+import { addressOf, memoryWrite, PAGE_4K } from '../pcie/tlp.js';
 import type { PacketClass, PacketDefect } from '../pcie/tlp-defects.js';
 import type { RandomStream } from '../sim/random.js';
 import type { TimeNs } from '../sim/time.js';
-import { type FaultKind, FUNCTION_ERRORS, type FunctionError } from './catalogue.js';
+import { type FaultKind, FUNCTION_ERRORS, type FunctionError, NEST_ERRORS, type NestError } from './catalogue.js';
 import type { ParameterValue } from './parameters.js';
-import type { CardTarget, FaultTarget, PageKind } from './target.js';
+import type { CardTarget, FaultTarget, PageKind, PhbTarget } from './target.js';
 
 /** One fault at the moment it strikes. */
 export interface StrikeContext {
@@ -180,11 +182,20 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
     card.link.surpriseRemove();
     return DONE;
   }),
-  fence: ({ target }) => {
-    if (target.kind !== 'phb') return { missed: `${target.name} is not a PHB` };
-    target.writeNest('NFIR_OR', NFIR_FENCE);
+  fence: onPhb((phb, context) => phb.writeNest('NFIR_OR', nestBits(choiceIn(context, 'error') as NestError))),
+  'reset-stuck': onPhb((phb) => phb.jamReset()),
+  'io-request': onCard(({ endpoint }) => {
+    if (!endpoint.busMaster) return NOT_MASTER;
+    endpoint.transmit({ ...IO_WRITE, requesterId: endpoint.rid, data: MSI_DATA });
     return DONE;
-  },
+  }),
+  'foreign-requester': onCard(({ endpoint, pages }, context) => {
+    if (!endpoint.busMaster) return NOT_MASTER;
+    const address = BigInt(context.random.below(2 ** 20) * (pages?.pageBytes ?? PAGE_4K));
+    const data = new Uint8Array(numberIn(context, 'bytes')).fill(STRAY_BYTE);
+    endpoint.transmit(memoryWrite(NOBODYS_RID, addressOf(address), data));
+    return { address };
+  }),
   'card-deaf': onCard((card) => {
     card.endpoint.stopResponding();
     return DONE;
@@ -214,8 +225,25 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
   'credit-stall': onLink(holdCredits),
 };
 
-/** What op-test sets to fence a PHB3. Source: op-test OpTestEEH.py. */
-const NFIR_FENCE = 0x0000_00f0_0000_0000n;
+function onPhb(action: (phb: PhbTarget, context: StrikeContext) => void): Action {
+  return (context) => {
+    if (context.target.kind !== 'phb') return { missed: `${context.target.name} is not a PHB` };
+    action(context.target, context);
+    return DONE;
+  };
+}
+
+/** `forced` are the bits that op-test sets to fence a PHB3. Source: op-test OpTestEEH.py. */
+function nestBits(error: NestError): bigint {
+  const names: readonly string[] = NEST_ERRORS[error];
+  return msbMasks(...NFIR_BITS.filter(({ name }) => names.includes(name)).map(({ bit }) => bit));
+}
+
+/** The tag is one that no card here uses for requests of its own. */
+const IO_WRITE = { kind: 'IOWr', tag: 0xff, addressHi: 0, addressLo: 0x1000, lengthBytes: 4 } as const;
+/** The last function of the last device of the last bus. */
+const NOBODYS_RID = 0xffff;
+const STRAY_BYTE = 0xee;
 
 /** Below it stand the windows of other devices. */
 const FOUR_GIB = 2n ** 32n;

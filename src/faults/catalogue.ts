@@ -40,6 +40,15 @@ export const FUNCTION_ERRORS = {
 } as const satisfies Record<string, UncorrectableError>;
 export type FunctionError = keyof typeof FUNCTION_ERRORS;
 
+/** Errors of the power bus queue that fence the bridge. */
+export const NEST_ERRORS = {
+  forced: ['ASB_ERROR', 'FOREIGN_LINK', 'FOREIGN_HANG', 'CAPP'],
+  'register-parity': ['REGISTER_PARITY'],
+  'bus-data': ['BUS_DATA_UE'],
+  'array-bad': ['ARRAY_SUE'],
+} as const satisfies Record<string, readonly string[]>;
+export type NestError = keyof typeof NEST_ERRORS;
+
 export const FAULTS = {
   'dma-write-unmapped': {
     about: 'The card writes to a page of its window that its driver never mapped.',
@@ -135,6 +144,20 @@ export const FAULTS = {
     outcome: 'An informational interrupt; nothing freezes. Firmware clears nothing, so that further ones stay silent.',
     events: ['err-corr'],
   },
+  'io-request': {
+    about: 'The card sends a write to I/O space upward, where there is none.',
+    hits: CARD,
+    parameters: {},
+    outcome: 'The bridge has no such request and refuses it: an informational error, and nothing freezes.',
+    events: ['request-unsupported'],
+  },
+  'foreign-requester': {
+    about: 'The card writes to memory in the name of a function that does not exist.',
+    hits: CARD,
+    parameters: { bytes: BYTES },
+    outcome: 'The write belongs to the PE that firmware keeps for strangers: that one freezes, and no card with it.',
+    events: ['tve-invalid'],
+  },
   'link-bounce': {
     about: 'The link drops by itself and trains again; the card loses its state.',
     hits: CARD,
@@ -152,8 +175,14 @@ export const FAULTS = {
   fence: {
     about: 'A fatal error of the power bus queue, set through its FIR as a service processor can.',
     hits: ['phb'],
-    parameters: {},
+    parameters: { error: oneOf('what the queue found', Object.keys(NEST_ERRORS) as NestError[]) },
     outcome: 'The bridge is fenced: nothing passes, loads return all ones, and only a reset of the whole bridge helps.',
+  },
+  'reset-stuck': {
+    about: 'From now on the bridge does not come out of reset, whoever resets it.',
+    hits: ['phb'],
+    parameters: {},
+    outcome: 'Nothing at once. The next reset of the whole bridge fails, and firmware has no use for it any more.',
   },
   'card-deaf': {
     about: 'The card stops answering and sending until its next fundamental reset; the link stays up.',

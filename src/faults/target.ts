@@ -37,6 +37,8 @@ export interface PhbTarget {
   readonly name: string;
   /** Writes a register of the PBCQ through its SCOM door, as a service processor can. */
   writeNest(register: PbcqNestRegisterName, value: bigint): void;
+  /** From now on the bridge does not come out of a reset. */
+  jamReset(): void;
 }
 
 export type FaultTarget = CardTarget | SwitchTarget | PhbTarget;

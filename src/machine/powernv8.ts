@@ -9,6 +9,7 @@ import { SystemBus } from '../hw/system-bus.js';
 import { Phb3 } from '../ioda2/phb3.js';
 import type { Phb3Profile } from '../ioda2/profile.js';
 import { Link } from '../pcie/link.js';
+import type { RootPortLayout } from '../pcie/root-port.js';
 import { Simulator, type SimulatorOptions } from '../sim/simulator.js';
 import { type AddressMap, programPbcq, REAL_MACHINE } from './hostboot.js';
 import { POWER8_TIMING, type TimingProfile } from './timing-profile.js';
@@ -29,6 +30,8 @@ export interface PowerNv8Options extends SimulatorOptions {
   readonly interrupts?: (sim: Simulator) => InterruptController;
   readonly addressMap?: AddressMap;
   readonly slot?: SlotBuilder;
+  /** Another root port than the chip's own. */
+  readonly rootPort?: RootPortLayout;
   /** Choices for the PHBs other than the recommended ones. */
   readonly phbProfile?: Partial<Phb3Profile>;
 }
@@ -64,6 +67,7 @@ export class PowerNv8 {
     const phb = new Phb3({
       ...{ link, index, bus: this.bus, interrupts: this.interrupts, timing: this.timing.phb3 },
       ...(options.phbProfile ? { profile: options.phbProfile } : {}),
+      ...(options.rootPort ? { rootPort: options.rootPort } : {}),
     });
     programPbcq(phb, index, this.addressMap);
     options.slot?.(this.sim, index)?.plugInto(link);

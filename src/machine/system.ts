@@ -2,32 +2,41 @@
  * A whole machine with its software: chips and cards, firmware on one processor port, Linux on top, a driver per slot.
  * Software gets the port and nothing else; names lead from slots to devices, PEs and drivers.
  */
-import { NicDriver, type NicFlavour } from '../eeh/drivers/nic-driver.js';
-import { LinuxKernel } from '../eeh/kernel.js';
+import type { PciDriver } from '../eeh/drivers/driver.js';
+import type { NicDriver } from '../eeh/drivers/nic-driver.js';
+import type { EehPe } from '../eeh/eeh-pe.js';
+import { type KernelOptions, LinuxKernel } from '../eeh/kernel.js';
 import type { PciDevice } from '../eeh/pci/device.js';
 import type { CardTarget, DmaPages } from '../faults/target.js';
 import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
 import type { PhbNode } from '../opal/device-tree.js';
+import type { FirmwareProfileChoice } from '../opal/firmware-profile.js';
 import { Opal } from '../opal/opal.js';
 import type { Simulator, SimulatorOptions } from '../sim/simulator.js';
-import { ms, type TimeNs } from '../sim/time.js';
+import type { TimeNs } from '../sim/time.js';
 import { WindowPages } from './dma-pages.js';
 import { PowerNv8 } from './powernv8.js';
+import { type BuiltDriver, buildDriver, type DriverLabel } from './slot-driver.js';
 import {
   type Branch,
   buildBranch,
-  DRIVEN_MODEL,
-  type DriverKind,
   type PlacedBridge,
   type PlacedSlot,
   type PlacedSwitch,
   phbCount,
+  type SlotOptions,
   type Topology,
 } from './topology.js';
+
+/** What the kernel can be booted with; the machine knows the rest. */
+export type BootOptions = Partial<Omit<KernelOptions, 'phbs' | 'drivers' | 'firmwareInterrupts' | 'maxFreezes'>>;
 
 export interface SystemOptions extends SimulatorOptions, Topology {
   /** Freezes an hour that a device may have before it is given up. */
   readonly maxFreezes?: number;
+  readonly kernel?: BootOptions;
+  /** Slips of the real firmware: repeated, mended, or some of each. */
+  readonly firmware?: FirmwareProfileChoice;
 }
 
 export interface FirmwareLine {
@@ -53,6 +62,8 @@ export class PowerSystem {
   readonly bridges: readonly PlacedBridge[];
   readonly firmwareLog: FirmwareLine[] = [];
   private running: LinuxKernel | undefined;
+  /** Switches and bridges as they were numbered: in a reset they forget it. */
+  private bridgePlaces: readonly { readonly name: string; readonly phb: number; readonly rid: number }[] = [];
 
   constructor(private readonly options: SystemOptions) {
     const branches: Branch[] = [];
@@ -69,10 +80,11 @@ export class PowerSystem {
     this.slots = branches
       .flatMap((branch) => branch.slots)
       .sort((a, b) => a.number - b.number)
-      .map((slot) => new SystemSlot(this, slot, driverOf(slot, options)));
+      .map((slot) => new SystemSlot(this, slot, options.slots.get(slot.number)!));
     this.opal = new Opal(this.machine.cpu(), {
       heapBase: FIRMWARE_HEAP,
       phbs: this.machine.phbs.map((_, index) => ({ index, ...scomPlace(index) })),
+      ...(options.firmware === undefined ? {} : { profile: options.firmware }),
       log: (text) => this.firmwareLog.push({ timeNs: this.sim.now, text }),
     });
   }
@@ -84,15 +96,20 @@ export class PowerSystem {
   /** Firmware, then the kernel with its drivers; returns when the drivers are bound. */
   boot(): void {
     this.sim.complete('firmware boot', this.opal.boot());
-    const { maxFreezes } = this.options;
+    const { maxFreezes, kernel } = this.options;
     this.running = new LinuxKernel(this.sim, this.machine.cpu('cpu1'), this.opal, {
+      ...kernel,
       phbs: this.opal.deviceTree(),
       firmwareInterrupts: this.opal.firmwareInterrupts(),
-      drivers: this.slots.flatMap((slot) => (slot.driver === undefined ? [] : [slot.driver])),
+      drivers: this.slots.flatMap((slot) => slot.toBind),
       ...(maxFreezes === undefined ? {} : { maxFreezes }),
     });
     this.sim.complete('kernel boot', this.running.boot());
     for (const slot of this.slots) slot.lookUp();
+    this.bridgePlaces = [
+      ...this.switches.map(({ name, phb, switch: { rid } }) => ({ name, phb, rid })),
+      ...this.bridges.map(({ name, phb, bridge: { id: rid } }) => ({ name, phb, rid })),
+    ];
   }
 
   get kernel(): LinuxKernel {
@@ -102,6 +119,22 @@ export class PowerSystem {
 
   slot(name: string): SystemSlot | undefined {
     return this.slots.find((slot) => slot.name === name);
+  }
+
+  /** The kernel's PE of a device, switch, bridge or PHB by its name, if it has one now. */
+  peOf(name: string): EehPe | undefined {
+    const [, phb] = /^phb(\d+)$/.exec(name) ?? [];
+    if (phb !== undefined) return this.kernelPe(Number(phb), 'phb');
+    const slot = this.slot(name);
+    if (slot !== undefined) return slot.pe === undefined ? undefined : this.kernelPe(slot.phb, slot.pe);
+    const found = this.bridgePlaces.find((each) => each.name === name);
+    const number = found === undefined ? undefined : this.peOfRid(found.phb, found.rid);
+    return found === undefined || number === undefined ? undefined : this.kernelPe(found.phb, number);
+  }
+
+  private kernelPe(phb: number, number: number | 'phb'): EehPe | undefined {
+    const controller = this.kernel.controllers.find((each) => each.phbId === phb);
+    return controller === undefined ? undefined : this.kernel.pe(controller.domain, number);
   }
 
   /** The PE that the kernel gave a bus and device. */
@@ -134,18 +167,11 @@ export class PowerSystem {
   }
 }
 
-function driverOf({ number, model }: PlacedSlot, { slots }: Topology): DriverKind {
-  return model === DRIVEN_MODEL ? slots.get(number)!.driver : 'none';
-}
-
 const PEST_ENTRY_BYTES = 16;
-
-/** Drivers send a frame this often, so that cards read memory too. */
-const SEND_PERIOD_NS = ms(10);
 
 /** One device of a slot by its name, and what software makes of it now. */
 export class SystemSlot {
-  readonly driver: NicDriver | undefined;
+  private readonly built: BuiltDriver;
   /** PE and bus id outlive the device: a card that was given up is still asked after. */
   private lastPe: number | undefined;
   private lastBusId: string | undefined;
@@ -153,9 +179,29 @@ export class SystemSlot {
   constructor(
     private readonly system: PowerSystem,
     readonly place: PlacedSlot,
-    readonly driverKind: DriverKind,
+    options: SlotOptions,
   ) {
-    if (driverKind !== 'none') this.driver = this.makeDriver(driverKind);
+    this.built = buildDriver(options, place, (device) => (this.isMine(device) ? 'yes' : 'no'));
+  }
+
+  /** What it was asked for by: its kind, or where it comes from. */
+  get driverKind(): DriverLabel {
+    return this.built.label;
+  }
+
+  /** The driver for the device, bound or not: one's own as it was given. */
+  get driver(): PciDriver | undefined {
+    return this.built.driver;
+  }
+
+  /** The driver of the network card, inside its script if it has one. */
+  get nicDriver(): NicDriver | undefined {
+    return this.built.nic;
+  }
+
+  /** What the kernel is given. */
+  get toBind(): readonly PciDriver[] {
+    return this.built.bound === undefined ? [] : [this.built.bound];
   }
 
   get name(): string {
@@ -168,8 +214,11 @@ export class SystemSlot {
 
   /** The device as the kernel has it now; gone after an unplug. */
   get device(): PciDevice | undefined {
-    const { kernel } = this.system;
-    return kernel.devices.find((device) => this.isMine(device));
+    return this.deviceAmong(this.system.kernel.devices);
+  }
+
+  deviceAmong(devices: readonly PciDevice[]): PciDevice | undefined {
+    return devices.find((device) => this.isMine(device));
   }
 
   get pe(): number | undefined {
@@ -201,15 +250,15 @@ export class SystemSlot {
     };
   }
 
-  /** Packets the driver took since boot, over every reset and replug. */
+  /** Packets the driver took since boot, over every reset and replug; of a driver of one's own, its progress. */
   get packets(): number {
-    return this.driver?.totalPackets ?? 0;
+    return this.driver?.progress ?? 0;
   }
 
   /** Frames the card sent for its driver since it was bound. */
   get sent(): number {
     const { device } = this;
-    return (device === undefined ? undefined : this.driver?.card(device)?.transmitter?.sent) ?? 0;
+    return (device === undefined ? undefined : this.nicDriver?.card(device)?.transmitter?.sent) ?? 0;
   }
 
   lookUp(): void {
@@ -219,24 +268,16 @@ export class SystemSlot {
     this.lastPe = this.system.kernel.peSetup.peOf(device)?.number ?? this.lastPe;
   }
 
-  private makeDriver(flavour: NicFlavour): NicDriver {
-    return new NicDriver({
-      flavour,
-      sendPeriodNs: SEND_PERIOD_NS,
-      wants: (device) => (this.isMine(device) ? 'yes' : 'no'),
-    });
-  }
-
   private isMine(device: PciDevice): boolean {
     const { path, phb } = this.place;
-    return device.bus.controller.phbId === phb && pathTo(device).join() === path.join();
+    if (device.bus.controller.phbId !== phb) return false;
+    let here: PciDevice | undefined = device;
+    for (let step = path.length - 1; step >= 0; step--) {
+      if (here?.devfn !== path[step]) return false;
+      here = here!.bus.bridge;
+    }
+    return here === undefined;
   }
-}
-
-/** Device and function numbers from the root bus down. */
-function pathTo(device: PciDevice): number[] {
-  const { bridge } = device.bus;
-  return [...(bridge === undefined ? [] : pathTo(bridge)), device.devfn];
 }
 
 /** Where firmware finds the SCOM registers of a PHB. */

@@ -3,6 +3,9 @@
  * below it, a downstream port and so a bus and a PE for each. A card has one function or several, or is a bridge with
  * conventional devices on the bus below it.
  */
+import type { PciDriver } from '../eeh/drivers/driver.js';
+import type { DriverPlan } from '../eeh/drivers/driver-plan.js';
+import type { PciExpressOption } from '../pcie/capabilities.js';
 import { Card as FunctionCard } from '../pcie/card.js';
 import type { Endpoint } from '../pcie/endpoint.js';
 import type { Link } from '../pcie/link.js';
@@ -29,23 +32,38 @@ export const MOST_DEVICES_BEHIND = 16;
 export const DRIVER_KINDS = ['recovering', 'can-recover', 'unaware', 'none'] as const;
 export type DriverKind = (typeof DRIVER_KINDS)[number];
 
+/** A driver of one's own for a device. It is offered the devices of its slot and no others. */
+export type DriverFactory = (place: PlacedSlot) => PciDriver;
+
+/** A kind by name, the network card's driver with deviations, or a driver of one's own for whatever is in the slot. */
+export type SlotDriver = DriverKind | DriverPlan | PciDriver | DriverFactory;
+
 export interface SlotOptions {
   /** One function, the functions of one card from number 0 on, or a bridge. */
   readonly device: DeviceModel | readonly DeviceModel[] | typeof BRIDGE_CARD;
   /** Devices on the bus below a `pci-bridge`, from device 0 on. */
   readonly behind?: readonly DeviceModel[];
-  /** Of every `nic` in the slot. */
-  readonly driver: DriverKind;
+  /** Of every `nic` in the slot; a driver of one's own, of every device. */
+  readonly driver: SlotDriver;
   /** Default 0. */
   readonly phb?: number;
   /** A frame comes in from the network of a `nic` this often. */
   readonly framePeriodNs?: TimeNs;
 }
 
+/** What the ports of switches can do besides passing packets on. */
+export interface PortFeatures {
+  /** Cards may come and go, and the port tells: Linux registers the slot for hotplug. Default no. */
+  readonly hotPlug?: 'yes' | 'no';
+  /** The port tells whether its link is up. Default yes; without it software can only wait. */
+  readonly linkReporting?: 'yes' | 'no';
+}
+
 export interface Topology {
   /** By slot number, from 1. */
   readonly slots: ReadonlyMap<number, SlotOptions>;
   readonly timing?: TimingProfile;
+  readonly ports?: PortFeatures;
 }
 
 /** Slots a switch can have: device numbers on its internal bus. */
@@ -87,6 +105,20 @@ export class Socket {
 
   get link(): Link {
     return this.plugged!;
+  }
+
+  get isFilled(): boolean {
+    return this.link.cardInserted;
+  }
+
+  /** Pulls the card, without warning. */
+  pull(): void {
+    this.link.surpriseRemove();
+  }
+
+  /** Puts the card back, as it is after power-on. */
+  putBack(): void {
+    this.contents.plugInto(this.link);
   }
 }
 
@@ -140,9 +172,19 @@ export function buildBranch(sim: Simulator, phb: number, topology: Topology): Br
     downstreamPorts: filled.length,
     timing: timing.switch,
     profile: timing.link,
+    portOptions: portOptions(topology.ports),
   });
   for (const [port, { socket }] of filled.entries()) socket.plugInto(fan.ports[port]!.link);
   return { slots, bridges, switch: { name, phb, switch: fan }, card: fan };
+}
+
+function portOptions({ hotPlug = 'no', linkReporting = 'yes' }: PortFeatures = {}): PciExpressOption[] {
+  return [
+    'slot',
+    ...(hotPlug === 'yes' ? (['hot-plug-surprise'] as const) : []),
+    ...(linkReporting === 'yes' ? (['dll-active-reporting', 'surprise-down-reporting'] as const) : []),
+    'ari-forwarding',
+  ];
 }
 
 /** Names of the devices in a slot. */
@@ -214,9 +256,13 @@ interface CardPlan {
   readonly timing: TimingProfile;
 }
 
-function makeCard(sim: Simulator, { name, model, timing }: CardPlan, { framePeriodNs }: SlotOptions): Endpoint {
+function makeCard(sim: Simulator, { name, model, timing }: CardPlan, { device, framePeriodNs }: SlotOptions): Endpoint {
   if (model !== 'nic') return peerCard(sim, name, model, timing);
-  return new Nic(sim, name, { timing: timing.endpoint, ...(framePeriodNs === undefined ? {} : { framePeriodNs }) });
+  return new Nic(sim, name, {
+    timing: timing.endpoint,
+    bus: device === BRIDGE_CARD ? 'conventional' : 'express',
+    ...(framePeriodNs === undefined ? {} : { framePeriodNs }),
+  });
 }
 
 function makeBridge(sim: Simulator, name: string, timing: TimingProfile): PciBridge {

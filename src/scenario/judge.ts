@@ -1,34 +1,16 @@
 /** Decides each expectation from what was observed: met and when, not met and why, or not yet. */
 import { hex64 } from '../hw/bits.js';
-import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import type { SystemSlot } from '../machine/system.js';
 import { LINK_STATES } from '../pcie/link.js';
 import { formatTime, type TimeNs } from '../sim/time.js';
-import type { FreezeSeen, LinkSeen, Observer } from './observer.js';
-import type { Expectation } from './scenario.js';
-import type { Traffic } from './traffic.js';
+import { type Evidence, type Finding, metAt, open } from './evidence.js';
+import { findInSoftware } from './judge-software.js';
+import type { FreezeSeen, LinkSeen } from './observer.js';
+import type { Expectation, ExpectationKind } from './scenario.js';
 
-export interface Verdict {
+export interface Verdict extends Finding {
   readonly expectation: Expectation;
-  readonly state: 'met' | 'not-met' | 'open';
-  /** When it was met, if that is a moment. */
-  readonly timeNs?: TimeNs;
-  /** What was seen, in words. */
-  readonly because: string;
 }
-
-/** What a judge may look at. */
-export interface Evidence {
-  readonly system: PowerSystem;
-  readonly observer: Observer;
-  readonly traffic: Traffic;
-  /** When the drivers were up. */
-  readonly startNs: TimeNs;
-}
-
-type Finding = Omit<Verdict, 'expectation'>;
-
-const open = (because: string): Finding => ({ state: 'open', because });
-const metAt = (timeNs: TimeNs, because: string): Finding => ({ state: 'met', timeNs, because });
 
 /** Looks at an expectation now. `open` at the end of the run means not met. */
 export function judge(expectation: Expectation, evidence: Evidence): Verdict {
@@ -44,19 +26,18 @@ export function judge(expectation: Expectation, evidence: Evidence): Verdict {
 }
 
 function find(expectation: Expectation, evidence: Evidence): Finding {
+  const slotOf = (name: string): SystemSlot => evidence.system.slot(name)!;
   switch (expectation.kind) {
     case 'freeze':
       return frozen(expectation, evidence);
     case 'pest':
       return pest(expectation, evidence);
     case 'untouched':
-      return untouched(evidence.system.slot(expectation.slot)!, evidence);
+      return untouched(slotOf(expectation.slot), evidence);
     case 'recovered':
-      return recovered(evidence.system.slot(expectation.slot)!, evidence);
-    case 'failed':
-      return failed(evidence.system.slot(expectation.slot)!, evidence);
+      return recovered(slotOf(expectation.slot), evidence);
     case 'left-frozen':
-      return leftFrozen(evidence.system.slot(expectation.slot)!, evidence);
+      return leftFrozen(slotOf(expectation.slot), evidence);
     case 'link':
       return linkUp(expectation, evidence);
     case 'link-error':
@@ -64,13 +45,9 @@ function find(expectation: Expectation, evidence: Evidence): Finding {
     case 'stalled':
       return stalled(expectation.slot, evidence);
     case 'answered':
-      return answered(evidence.system.slot(expectation.slot)!, expectation.status);
-    case 'log':
-    case 'no-log':
-      return logged(expectation, evidence);
-    case 'fenced':
-    case 'not-fenced':
-      return fenced(expectation, evidence);
+      return answered(slotOf(expectation.slot), expectation.status);
+    default:
+      return findInSoftware(expectation, evidence);
   }
 }
 
@@ -79,6 +56,13 @@ function freezesOf(name: string, { observer }: Evidence): FreezeSeen[] {
   const first = observer.firstStrikeNs;
   if (first === undefined) return [];
   return observer.freezesOf(name).filter((freeze) => freeze.timeNs >= first && freeze.cause !== undefined);
+}
+
+/** What the operator has recovered by force may never have failed: then software's own freeze counts. */
+function lastFreeze(name: string, evidence: Evidence): FreezeSeen | undefined {
+  const first = evidence.observer.firstStrikeNs ?? Number.POSITIVE_INFINITY;
+  const all = evidence.observer.freezesOf(name).filter((freeze) => freeze.timeNs >= first);
+  return freezesOf(name, evidence).at(-1) ?? all.at(-1);
 }
 
 function frozen(expectation: Extract<Expectation, { kind: 'freeze' }>, evidence: Evidence): Finding {
@@ -154,6 +138,7 @@ function recovered(slot: SystemSlot, evidence: Evidence): Finding {
   if (slot.device === undefined) return open('the kernel has removed it');
   if (slot.device.driver === undefined) return open('it has no driver');
   if (slot.device.channel !== 'normal') return open(`its channel is ${slot.device.channel}`);
+  if (slot.driver?.progress === undefined) return metAt(since, 'thawed, and its driver is there');
   const progress = evidence.traffic.firstProgressAfter(slot.name, since);
   if (progress === undefined) return open('its driver has received nothing since');
   return metAt(progress, 'the driver receives again');
@@ -162,7 +147,7 @@ function recovered(slot: SystemSlot, evidence: Evidence): Finding {
 /** When its PE was thawed, or its fenced bridge reset, for the last time; or why not. */
 function cameBack(slot: SystemSlot, evidence: Evidence): TimeNs | string {
   const { observer } = evidence;
-  const freeze = freezesOf(slot.name, evidence).at(-1);
+  const freeze = lastFreeze(slot.name, evidence);
   const ofPhb = observer.phbs.filter(({ phb }) => phb === slot.phb);
   const fence = ofPhb.findLast(({ what }) => what === 'fenced');
   if (fence !== undefined && fence.timeNs >= (freeze?.timeNs ?? 0)) {
@@ -171,14 +156,6 @@ function cameBack(slot: SystemSlot, evidence: Evidence): TimeNs | string {
   }
   if (freeze === undefined) return 'its PE never froze';
   return freeze.thawedNs ?? 'its PE is still frozen';
-}
-
-function failed(slot: SystemSlot, { observer }: Evidence): Finding {
-  const { pe, phb } = slot;
-  if (pe === undefined) return open('it has no PE');
-  const label = `PHB#${phb.toString(16)}-PE#${pe.toString(16)}`;
-  const line = observer.log.find(({ text }) => text.includes(`Unable to recover from failure from ${label}`));
-  return line === undefined ? open('the kernel has not given it up') : metAt(line.timeNs, 'the kernel gave it up');
 }
 
 /** Known only at the end: frozen, and software has forgotten about it. */
@@ -229,32 +206,20 @@ function answered(slot: SystemSlot, status: string): Finding {
   return open(reads.length === 0 ? 'no stray read has ended' : `the read ended with ${reads[0]!.status}`);
 }
 
-function logged(expectation: Extract<Expectation, { kind: 'log' | 'no-log' }>, { observer }: Evidence): Finding {
-  const { pattern } = expectation;
-  const line = observer.log.find(({ text }) =>
-    typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text),
-  );
-  if (expectation.kind === 'log') {
-    return line === undefined ? open('the kernel has not said so') : metAt(line.timeNs, `"${firstLine(line.text)}"`);
-  }
-  if (line === undefined) return { state: 'met', because: 'the kernel never said so' };
-  return { state: 'not-met', timeNs: line.timeNs, because: `"${firstLine(line.text)}"` };
-}
+const FOR_THE_END: readonly ExpectationKind[] = [
+  'untouched',
+  'left-frozen',
+  'still-recovering',
+  'removed',
+  'no-reset',
+  'no-log',
+  'not-fenced',
+];
 
-function fenced(expectation: Extract<Expectation, { kind: 'fenced' | 'not-fenced' }>, { observer }: Evidence): Finding {
-  const found = observer.phbs.find((each) => each.what === 'fenced' && each.phb === expectation.phb);
-  if (expectation.kind === 'fenced')
-    return found === undefined ? open('it never fenced') : metAt(found.timeNs, 'fenced');
-  if (found === undefined) return { state: 'met', because: 'never fenced' };
-  return { state: 'not-met', timeNs: found.timeNs, because: 'it fenced' };
-}
-
-/** Decided for good before the end of the run. */
+/** Nothing that happens before decides it for good. */
 export function waitsForEnd(expectation: Expectation): boolean {
-  return ['untouched', 'left-frozen', 'no-log', 'not-fenced'].includes(expectation.kind);
+  return FOR_THE_END.includes(expectation.kind);
 }
-
-const firstLine = (text: string): string => text.split('\n')[0]!;
 
 function ordinal(n: number): string {
   const teen = n % 100 >= 11 && n % 100 <= 13;

@@ -21,6 +21,9 @@ import { STALL_REASONS, type StallReason } from '../pcie/transmit-queue.js';
 import type { TimeNs } from '../sim/time.js';
 import type { TraceRecord } from '../sim/trace.js';
 import { FirmwareWatch } from './firmware-watch.js';
+import { LogEvidence } from './log-evidence.js';
+import type { ActionSeen, Operator } from './operator.js';
+import { type ResetSeen, ResetWatch } from './reset-watch.js';
 
 export interface ErrorSeen {
   readonly timeNs: TimeNs;
@@ -90,10 +93,19 @@ export interface StallSeen {
   readonly reason: StallReason;
 }
 
+export type { ResetKind, ResetSeen } from './reset-watch.js';
+
 export interface PhbSeen {
   readonly timeNs: TimeNs;
   readonly phb: number;
   readonly what: 'fenced' | 'reset';
+}
+
+/** The kernel lost a slot's device, found one there, or bound a driver to it. As fine as the looks are often. */
+export interface PresenceSeen {
+  readonly timeNs: TimeNs;
+  readonly slot: string;
+  readonly what: 'gone' | 'found' | 'bound';
 }
 
 const NO_PE = 0xffff;
@@ -112,8 +124,12 @@ export class Observer {
   readonly stalls: StallSeen[] = [];
   readonly interrupts: InterruptSeen[] = [];
   readonly phbs: PhbSeen[] = [];
+  readonly presences: PresenceSeen[] = [];
   readonly log: LogRecord[] = [];
+  readonly told = new LogEvidence();
   readonly firmware: FirmwareWatch;
+  private readonly resetWatch: ResetWatch;
+  private readonly present = new Map<string, 'gone' | 'found' | 'bound'>();
   /** The last packet of each slot. */
   private readonly lastSent = new Map<string, PacketSeen>();
   private readonly linkEnds = new Map<string, Pick<StallSeen, 'slot' | 'by'>>();
@@ -122,10 +138,12 @@ export class Observer {
   constructor(
     private readonly system: PowerSystem,
     engine: FaultEngine,
+    private readonly operator: Operator,
   ) {
     const { trace } = system.sim;
     for (const [index, phb] of system.machine.phbs.entries()) this.phbIds.set(phb.name, index);
     this.firmware = new FirmwareWatch(system.machine);
+    this.resetWatch = new ResetWatch(system);
     engine.onStrike((strike) => this.struck(strike));
     trace.subscribe((record) => this.errorRaised(record), [ERROR_RAISED]);
     trace.subscribe((record) => this.peChanged(record), [PE_FREEZE]);
@@ -134,13 +152,49 @@ export class Observer {
     trace.subscribe((record) => this.stalled(record), [TLP_STALLED]);
     trace.subscribe((record) => this.loaded(record), [MMIO_LOAD]);
     trace.subscribe(({ time, values }) => this.interrupts.push({ timeNs: time, irq: values[0]! }), [INTERRUPT_TAKEN]);
-    system.kernel.log.subscribe((record) => this.log.push(record));
+    system.kernel.log.subscribe((record) => {
+      this.log.push(record);
+      this.told.read(record);
+    });
     for (const slot of system.slots) slot.place.socket.link.down.observe((tlp) => this.sent(slot, tlp));
     for (const socket of new Set(system.slots.map(({ place }) => place.socket))) this.watchLink(socket);
+    this.look();
   }
 
+  get actions(): readonly ActionSeen[] {
+    return this.operator.seen;
+  }
+
+  get resets(): readonly ResetSeen[] {
+    return this.resetWatch.resets;
+  }
+
+  /** When somebody interfered for the first time: a fault, or the operator. */
   get firstStrikeNs(): TimeNs | undefined {
-    return this.strikes[0]?.timeNs;
+    const [strike] = this.strikes;
+    const [action] = this.actions;
+    if (strike === undefined || action === undefined) return (strike ?? action)?.timeNs;
+    return Math.min(strike.timeNs, action.timeNs);
+  }
+
+  /** Grows with whatever is observed; thaws and packets apart. */
+  get size(): number {
+    const { strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, presences, log } = this;
+    const lists = [strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, presences, log];
+    return lists.reduce((sum, list) => sum + list.length, this.actions.length + this.resets.length);
+  }
+
+  /** Which devices the kernel has now, and which of them have a driver. */
+  look(): void {
+    const devices = this.system.kernel.devices;
+    for (const slot of this.system.slots) {
+      const device = slot.deviceAmong(devices);
+      const state = device === undefined ? 'gone' : device.driver === undefined ? 'found' : 'bound';
+      const before = this.present.get(slot.name);
+      this.present.set(slot.name, state);
+      if (before === undefined || before === state) continue;
+      this.presences.push({ timeNs: this.system.sim.now, slot: slot.name, what: state });
+    }
   }
 
   /** Freezes of the PE of a slot or switch. */

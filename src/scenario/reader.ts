@@ -19,6 +19,16 @@ const DURATION = /^(\d+(?:\.\d+)?)\s*([a-zµ]+)$/;
 export const LONGEST_NS = 24 * 3600e9;
 
 export const DURATION_REMEDY = `A duration is a number with a unit (${Object.keys(UNITS).join(', ')}), such as 5 ms.`;
+
+/** `5 ms`, from a command line; undefined if it is none, or longer than a day. */
+export function parseDuration(text: string): TimeNs | undefined {
+  const [, digits, unit] = DURATION.exec(text.trim()) ?? [];
+  const factor = UNITS[unit ?? ''];
+  if (digits === undefined || factor === undefined) return undefined;
+  const ns = quantize(Number(digits) * factor);
+  return ns > LONGEST_NS ? undefined : ns;
+}
+
 const EIGHTHS = 8;
 const GRID_REMEDY = 'The grid is 1/8 ns: a time in ns ends in .0, .125, .25, .375, .5, .625, .75 or .875.';
 
@@ -123,6 +133,13 @@ export class Value {
     const { scalar } = this;
     if (typeof scalar === 'string' && scalar.trim() !== '') return scalar;
     return this.fail(`${this.what} must be text, not ${this.shown}`);
+  }
+
+  /** A scalar of any kind, as it is written. */
+  text(): string | undefined {
+    const { scalar } = this;
+    if (scalar === undefined || scalar === null) return this.fail(`${this.what} must be text, not ${this.shown}`);
+    return typeof scalar === 'string' ? scalar : (this.node as { source?: string }).source;
   }
 
   integer(least: number, most: number): number | undefined {

@@ -1,20 +1,38 @@
 /** A scenario: a machine, the faults that strike it, and what is expected of hardware and software. */
+import type { CallbackName } from '../eeh/drivers/scripted-driver.js';
+import type { ErsVote } from '../eeh/drivers/votes.js';
 import type { PlannedFault } from '../faults/engine.js';
 import type { ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { BootOptions } from '../machine/system.js';
 import type { TimingProfile } from '../machine/timing-profile.js';
-import type { SlotOptions } from '../machine/topology.js';
+import type { PortFeatures, SlotOptions } from '../machine/topology.js';
 import type { LinkError } from '../pcie/link-error.js';
 import type { TimeNs } from '../sim/time.js';
+import type { PlannedAction } from './action.js';
+import type { Detection } from './log-evidence.js';
+import type { ResetKind } from './observer.js';
 
-export interface Scenario {
+/** `skiboot`: with the slips of the real one; `corrected`: without them. */
+export const FIRMWARES = ['skiboot', 'corrected'] as const;
+
+/** What the scenario is about, as far as it is not time. */
+export interface ScenarioMachine {
+  readonly slots: ReadonlyMap<number, SlotOptions>;
+  readonly maxFreezes?: number;
+  readonly firmware?: (typeof FIRMWARES)[number];
+  readonly kernel?: BootOptions;
+  readonly ports?: PortFeatures;
+}
+
+export interface Scenario extends ScenarioMachine {
   readonly name: string;
   readonly about: string;
   readonly seed: string;
-  readonly slots: ReadonlyMap<number, SlotOptions>;
-  readonly maxFreezes: number | undefined;
   readonly timing?: TimingProfile;
   /** Times count from the moment when the drivers are up. */
   readonly faults: readonly PlannedFault[];
+  /** What an operator does meanwhile; times as with faults. */
+  readonly actions: readonly PlannedAction[];
   readonly expect: readonly Expectation[];
   /** The run goes on this long after everything is decided: to see what comes after. */
   readonly settleNs: TimeNs;
@@ -39,13 +57,26 @@ export type Expectation = Common &
         readonly times: number;
       }
     | { readonly kind: 'pest'; readonly pe: string; readonly a?: bigint; readonly b?: bigint }
-    | { readonly kind: 'untouched' | 'recovered' | 'failed' | 'left-frozen' | 'stalled'; readonly slot: string }
+    | { readonly kind: StateOfSlot; readonly slot: string }
+    | { readonly kind: FateOfSlot; readonly slot: string }
+    /** Of a slot, or of a PHB as a whole. */
+    | { readonly kind: 'failed' | 'still-recovering'; readonly pe: string }
+    | { readonly kind: 'detected'; readonly pe: string; readonly by: Detection; readonly times: number }
+    | { readonly kind: 'voted'; readonly slot: string; readonly callback: CallbackName; readonly vote: ErsVote }
+    | { readonly kind: 'reset'; readonly slot: string; readonly by: ResetKind }
+    | { readonly kind: 'all-ones'; readonly slot: string; readonly times: number }
+    | { readonly kind: 'log-order'; readonly patterns: readonly (string | RegExp)[] }
     | { readonly kind: 'link'; readonly slot: string; readonly width?: number; readonly speed?: number }
     | { readonly kind: 'link-error'; readonly slot: string; readonly error: LinkError; readonly times: number }
     | { readonly kind: 'answered'; readonly slot: string; readonly status: 'SC' | 'CA' | 'UR' | 'timeout' }
     | { readonly kind: 'log' | 'no-log'; readonly pattern: string | RegExp }
     | { readonly kind: 'fenced' | 'not-fenced'; readonly phb: number }
+    | { readonly kind: 'dead' | 'informative'; readonly phb: number }
   );
+
+/** Those that need to be told nothing but the slot: how it stands with the card, and what the kernel did to it. */
+export type StateOfSlot = 'untouched' | 'recovered' | 'left-frozen' | 'stalled';
+export type FateOfSlot = 'unplugged' | 'replugged' | 'removed' | 'no-reset';
 
 export type ExpectationKind = Expectation['kind'];
 

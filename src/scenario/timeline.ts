@@ -22,7 +22,9 @@ export interface TimelineEntry {
 const STORY = [
   /^EEH: Frozen PE#/,
   /^EEH: Fenced PHB/,
-  /^EEH: PHB#.* dead/,
+  /^EEH: dead PHB/,
+  /^EEH: PHB#.* informative error/,
+  /^EEH: Clear non-existing/,
   /^EEH: Recovering /,
   /has failed \d+ times in the last hour/,
   /driver reports: '(?!none)/,
@@ -78,6 +80,10 @@ function tellFaults({ observer }: RunResult, add: Add): void {
   for (const { fault, timeNs, missed, address } of observer.strikes) {
     const where = address === undefined ? '' : `  ${hex64(address)}`;
     add(timeNs, fault.target, `fault: ${fault.kind}${where}${missed === undefined ? '' : `  missed: ${missed}`}`);
+  }
+  for (const { action, timeNs, missed } of observer.actions) {
+    const of = action.target === undefined ? '' : ` ${action.target}`;
+    add(timeNs, 'operator', `${action.kind}${of}${missed === undefined ? '' : `  missed: ${missed}`}`);
   }
   for (const packet of observer.strays) {
     add(packet.timeNs, packet.slot, `${describePacket(packet)}  RID ${bdfnName(packet.tlp.requesterId)}`);

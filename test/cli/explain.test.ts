@@ -43,22 +43,25 @@ describe('phbsim explain', () => {
       'noticed (same words as PE 1fa)',
     ].map((text) => out.indexOf(text));
     expect(places.every((place, i) => place > (places[i - 1] ?? 0))).toBe(true);
-    expect(out).toContain('PHB4 PHB#48 (PHB#30 in other messages): kernel dump, lines 40-50');
+    expect(out).toContain('1. PE FROZEN: DMA to an unmapped page, PHB4 PHB#30 (48 in the dump), lines 2-84');
+    expect(out).toContain('Kernel dump, lines 40-50');
   });
 
   it('gives the same facts as JSON', () => {
     const { out } = run(NVME, { json: true });
-    const { dumps, withoutDump } = JSON.parse(out) as { dumps: Record<string, unknown>[]; withoutDump: unknown };
-    expect(withoutDump).toBeNull();
-    expect(dumps[0]).toMatchObject({
+    const { events } = JSON.parse(out) as { events: Record<string, unknown>[] };
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({
       chip: 'phb4',
       phb: 48,
-      event: 'dma-unmapped',
+      severity: 'pe-frozen',
+      cause: { type: 'dma-iommu-fault', certainty: 'certain', direction: 'read', address: null, requester: null },
       faultedPe: 0x1fa,
       reportedPe: 0x1fb,
-      dmaAddress: null,
+      frozenPes: [0x1fa, 0x1fb],
       firstErrorChain: ['LEM[56]', 'PHB_ERR[22]', 'RXE_TCE[2]'],
-      pes: [
+      recovery: { outcome: 'recovered', failures: 1, limit: 5 },
+      pest: [
         {
           first: 0x1fa,
           role: 'faulted',
@@ -87,12 +90,12 @@ describe('phbsim explain', () => {
     ]) {
       expect(out).toContain(text);
     }
-    const { dumps } = JSON.parse(run(log, { json: true }).out) as {
-      dumps: { pes: { record: { address: unknown } }[] }[];
+    const { events } = JSON.parse(run(log, { json: true }).out) as {
+      events: { pest: { record: { address: unknown } }[] }[];
     };
-    expect(dumps[0]!.pes.map((pe) => pe.record.address)).toEqual([
-      { kind: 'dma', address: '0000203974c00000' },
-      { kind: 'mmio', address: '00003fe080000000' },
+    expect(events[0]!.pest.map((pe) => pe.record.address)).toEqual([
+      { kind: 'dma', address: '0000203974c00000', window: 'none' },
+      { kind: 'mmio', address: '00003fe080000000', window: null },
       { kind: 'config', function: '0e:00.0', register: 16 },
       null,
     ]);
@@ -112,8 +115,8 @@ describe('phbsim explain', () => {
     expect(status).toBe(0);
     expect(out).toContain('No register dump in this log (1 line read), and no EEH message.');
     expect(JSON.parse(run(file('clean.txt', 'fine\n'), { json: true }).out)).toMatchObject({
-      dumps: [],
-      withoutDump: { found: [] },
+      events: [],
+      remarks: [],
     });
   });
 
@@ -159,7 +162,8 @@ describe('phbsim explain', () => {
       pestB: [0n, frozen, frozen, 0n],
     });
     const { out } = run(file('diag.bin', raw));
-    expect(out).toContain('PHB3, number unknown: binary diag-data');
+    expect(out).toContain('1. PE FROZEN: DMA to an unmapped page, PHB3\n');
+    expect(out).toContain('Binary diag-data');
     expect(out).toContain('hit a page that its IOMMU table does not map');
     expect(out).toMatch(/001-002 .*FAULTED/);
     expect(out).toMatch(/003 .*leftover, not frozen/);

@@ -56,7 +56,7 @@ function profile(written?: string, options: ProfileOptions = {}): { status: numb
 function scenario(named: string, options: { profile?: string } = {}): { status: number; out: string; err: string } {
   const { streams, texts } = capture();
   const path = file(join('below', 'short.yaml'), SCENARIO.replace('PROFILE', named));
-  return { status: runRun(path, options, streams), ...texts };
+  return { status: runRun([path], options, streams), ...texts };
 }
 
 describe('phbsim profile', () => {

@@ -1,10 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Streams } from '../../src/cli/host-streams.js';
-import { listFaults, type RunOptions, runCommand, runRun } from '../../src/cli/run.js';
+import { listActions, listFaults, type RunOptions, runCommand, runRun } from '../../src/cli/run.js';
+import { progressOf } from '../../src/cli/run-progress.js';
 import { FAULT_KINDS } from '../../src/faults/catalogue.js';
+import { ACTION_KINDS } from '../../src/scenario/action.js';
+import { readScenario } from '../../src/scenario/read-scenario.js';
+import { type RunProgress, runScenario } from '../../src/scenario/runner.js';
 
 const MAIN = join(import.meta.dirname, '../../scenarios/dma-write-to-unmapped-page.yaml');
 const SHORT = [
@@ -28,11 +32,22 @@ function file(name: string, content: string): string {
   return path;
 }
 
-function run(path: string, options: RunOptions = {}): { status: number; out: string; err: string } {
+interface Outcome {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+  readonly files: ReadonlyMap<string, string>;
+}
+
+function run(path: string | readonly string[], options: RunOptions = {}): Outcome {
   const texts = { out: '', err: '' };
+  const files = new Map<string, string>();
   const streams: Streams = {
     readFile: (name) => (name === '-' ? new TextEncoder().encode(SHORT) : readFileSync(name)),
-    writeFile: () => {},
+    writeFile: (name, data) => {
+      if (name.includes('nowhere')) throw Object.assign(new Error('no'), { code: 'ENOENT' });
+      files.set(name, new TextDecoder().decode(data));
+    },
     out: (text) => {
       texts.out += `${text}\n`;
     },
@@ -41,7 +56,8 @@ function run(path: string, options: RunOptions = {}): { status: number; out: str
     },
     interactive: false,
   };
-  return { status: runRun(path, options, streams), ...texts };
+  const status = runRun(typeof path === 'string' ? [path] : path, options, streams);
+  return { status, ...texts, files };
 }
 
 describe('phbsim run', () => {
@@ -153,6 +169,108 @@ describe('phbsim run', () => {
   });
 });
 
+describe('several scenarios', () => {
+  function folderOf(name: string, texts: Readonly<Record<string, string>>): string {
+    const path = join(folder, name);
+    mkdirSync(path, { recursive: true });
+    for (const [each, text] of Object.entries(texts)) writeFileSync(join(path, each), text);
+    return path;
+  }
+  const WRONG = SHORT.replace('name: short', 'name: wrong').replace('freeze: slot1', 'freeze: slot2');
+
+  it('of a folder run in the order of their names, each with a line, and what was wrong', () => {
+    const path = folderOf('mixed', { 'b.yaml': WRONG, 'a.yml': SHORT, 'notes.txt': 'no scenario' });
+    mkdirSync(join(path, 'sub.yaml'), { recursive: true });
+    const { status, out, err } = run(path);
+    expect([status, err]).toEqual([1, '']);
+    const lines = out.split('\n');
+    expect(lines[0]).toMatch(/^met {6}short {2,}1 of 1 {2}digest [0-9a-f]{16} {2}\d+\.\d{3} \d{3} ms$/);
+    expect(lines[1]).toMatch(/^NOT MET {2}wrong {2,}0 of 1 {2}digest /);
+    expect(lines.slice(2)).toEqual([
+      '         expected: freeze: slot2, within: 10 us',
+      '         seen:     its PE never froze',
+      `         again:    phbsim run ${join(path, 'b.yaml')} --seed wrong`,
+      '',
+      '1 of 2 scenarios went as they say',
+      '',
+    ]);
+  });
+
+  it('go on after one that cannot be read, and the status says so', () => {
+    const path = file('short.yaml', SHORT);
+    const { status, out, err } = run([file('bad.yaml', 'name: 7'), path, join(folder, 'gone.yaml')]);
+    expect(status).toBe(2);
+    expect(err).toContain('bad.yaml:1:1');
+    expect(err).toContain('phbsim run: ');
+    expect(out).toContain('1 of 3 scenarios went as they say, 2 could not be read');
+  });
+
+  it('are a list in JSON, with those that cannot be read', () => {
+    const { status, out } = run([file('bad.yaml', 'name: 7'), file('short.yaml', SHORT)], { json: true });
+    const value = JSON.parse(out) as { name?: string; file?: string; error?: string }[];
+    expect(status).toBe(2);
+    expect(value.map(({ name }) => name)).toEqual([undefined, 'short']);
+    expect(value[0]!.error).toContain('bad.yaml:1:1');
+    expect(JSON.parse(run(folderOf('one', { 'a.yaml': SHORT }), { json: true }).out)).toHaveLength(1);
+  });
+
+  it('are shown in full where a part of the report is asked for', () => {
+    const path = file('short.yaml', SHORT);
+    const { out } = run([path, path], { timeline: true });
+    expect(out.match(/fault: dma-write-unmapped/g)).toHaveLength(2);
+    expect(run([path, path], { log: true }).out).toContain('EEH: PowerNV platform initialized');
+  });
+
+  it('of a folder without any are a mistake', () => {
+    const { status, err } = run(folderOf('empty', {}));
+    expect(status).toBe(2);
+    expect(err).toMatch(/^phbsim run: \S+empty: no scenario in it: no file ends in \.yaml$/m);
+  });
+});
+
+describe('--junit', () => {
+  it('writes the outcome beside the report', () => {
+    const { status, out, files } = run(file('short.yaml', SHORT), { junit: 'results.xml' });
+    expect(status).toBe(0);
+    expect(out).toContain('1 of 1 expectations met');
+    expect(files.get('results.xml')).toContain('<testcase name="freeze: slot1, within: 10 us" classname="short"');
+  });
+
+  it('has exit status 2 where it cannot be written', () => {
+    const { status, err } = run(file('short.yaml', SHORT), { junit: 'nowhere/results.xml' });
+    expect([status, err]).toEqual([2, 'phbsim run: nowhere/results.xml: no such folder: make it first\n']);
+  });
+});
+
+describe('progress', () => {
+  it('is drawn while somebody watches, and goes on to the end', () => {
+    const told: RunProgress[] = [];
+    const scenario = readScenario('short.yaml', SHORT);
+    runScenario(scenario, { onProgress: (each) => told.push(each) });
+    expect(told.length).toBeGreaterThan(5);
+    expect(told.every(({ nowNs, lastNs }) => nowNs <= lastNs)).toBe(true);
+    expect(told.at(-1)).toMatchObject({ decided: 1, expectations: 1 });
+    const bar = progressOf(2, { ...SILENT, interactive: true });
+    expect(() => {
+      bar.begin('a.yaml');
+      bar.update(told[0]!);
+      bar.end();
+    }).not.toThrow();
+    const nobody = progressOf(1, SILENT);
+    nobody.begin('a.yaml');
+    nobody.update(told[0]!);
+    nobody.end();
+  });
+});
+
+const SILENT: Streams = {
+  readFile: () => new Uint8Array(),
+  writeFile: () => {},
+  out: () => {},
+  err: () => {},
+  interactive: false,
+};
+
 describe('the command', () => {
   function parse(...args: string[]): { out: string; err: string } {
     const texts = { out: '', err: '' };
@@ -178,6 +296,13 @@ describe('the command', () => {
     const { out } = parse(file('short.yaml', SHORT.replace('freeze: slot1', 'freeze: slot2')), '--timeline');
     expect([process.exitCode, out.includes('FROZEN')]).toEqual([1, true]);
     process.exitCode = before;
+  });
+
+  it('lists what an operator can do', () => {
+    const text = listActions();
+    for (const kind of ACTION_KINDS) expect(text).toMatch(new RegExp(`^${kind}(  \\(|$)`, 'm'));
+    expect(text).toContain('write  (file, value)');
+    expect(Object.keys(JSON.parse(parse('--actions', '--json').out) as object)).toEqual([...ACTION_KINDS]);
   });
 
   it('lists faults, and wants a file otherwise', () => {

@@ -28,6 +28,8 @@ class Bench {
   };
   readonly empty = new Set<PageKind>();
 
+  jams = 0;
+
   constructor() {
     this.link.up.attach({ receive: (tlp) => this.packets.push(tlp) });
     this.card.plugInto(this.link);
@@ -46,7 +48,12 @@ class Bench {
       name: 'switch0',
       sendErrorMessage: (message) => this.messages.push(message),
     };
-    const phb: PhbTarget = { kind: 'phb', name: 'phb0', writeNest: (...write) => this.writes.push(write) };
+    const phb: PhbTarget = {
+      ...{ kind: 'phb', name: 'phb0', writeNest: (...write) => this.writes.push(write) },
+      jamReset: () => {
+        this.jams++;
+      },
+    };
     this.engine = new FaultEngine(this.sim, [card, fan, phb]);
   }
 
@@ -220,5 +227,48 @@ describe('the engine', () => {
       );
     }
     expect(engine.outstanding).toBe(0);
+  });
+});
+
+describe('a bridge that does not come out of reset', () => {
+  it('is told so once, and only a bridge can be', () => {
+    const bench = new Bench();
+    bench.strike('reset-stuck', { target: 'phb0' });
+    expect([bench.jams, bench.missed]).toEqual([1, undefined]);
+    expect(() => bench.strike('reset-stuck')).toThrow('reset-stuck does not fit slot1, a card: it hits phb');
+  });
+});
+
+describe('a card that asks for what does not exist', () => {
+  it('writes to I/O space in its own name, with a tag that no read of its own waits for', () => {
+    const bench = new Bench();
+    const [packet] = bench.strike('io-request');
+    expect(packet).toMatchObject({ kind: 'IOWr', requesterId: bench.card.rid, lengthBytes: 4 });
+    expect(packet!.tag).toBeGreaterThanOrEqual(bench.card.tags);
+  });
+
+  it('writes in the name of nobody', () => {
+    const [packet] = new Bench().strike('foreign-requester', { parameters: { bytes: 8 } });
+    expect(packet).toMatchObject({ kind: 'MWr', requesterId: 0xffff, lengthBytes: 8 });
+  });
+
+  it.each(['io-request', 'foreign-requester'] as const)('sends no %s while it is no bus master', (kind) => {
+    const bench = new Bench();
+    bench.card.config.write(4, 2, 0x2);
+    expect(bench.strike(kind)).toEqual([]);
+    expect(bench.missed).toBe('the bus master bit of the card is off');
+  });
+});
+
+describe('an error of the power bus queue', () => {
+  it.each([
+    ['forced', 0xf0_0000_0000n],
+    ['register-parity', 1n << 62n],
+    ['bus-data', 1n << 60n],
+    ['array-bad', 1n << 56n],
+  ])('%s sets its bits of the nest FIR', (error, bits) => {
+    const bench = new Bench();
+    bench.strike('fence', { target: 'phb0', parameters: { error } });
+    expect(bench.writes).toEqual([['NFIR_OR', bits]]);
   });
 });

@@ -73,9 +73,9 @@ describe('a machine with its software', () => {
 describe('pages of a DMA window', () => {
   it('are told apart by what the driver lets the device do there', () => {
     const system = booted({ 1: NIC });
-    const { dmaPages, driver, device } = system.slot('slot1')!;
+    const { dmaPages, nicDriver, device } = system.slot('slot1')!;
     const random = system.sim.random('test');
-    const card = driver!.card(device!)!;
+    const card = nicDriver!.card(device!)!;
     const receive = new Set(card.buffers.map(({ dmaAddress }) => BigInt(dmaAddress)));
     const ring = BigInt(card.ring.dmaAddress);
     for (let i = 0; i < 50; i++) {

@@ -1,11 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BREAKAGES } from '../../src/eeh/drivers/driver-plan.js';
+import { CALLBACKS } from '../../src/eeh/drivers/scripted-driver.js';
+import { VOTES } from '../../src/eeh/drivers/votes.js';
+import { DEFAULT_KERNEL_VERSION, KERNEL_VERSIONS } from '../../src/eeh/kernel-versions.js';
 import { FAULT_KINDS, FAULTS, type FaultDeclaration } from '../../src/faults/catalogue.js';
 import { rangeOf } from '../../src/faults/parameters.js';
 import { ERROR_EVENT_NAMES } from '../../src/ioda2/error-bits/events.js';
 import { PHBS_PER_CHIP } from '../../src/machine/powernv8.js';
 import { DRIVER_KINDS, MOST_DEVICES_BEHIND, MOST_FUNCTIONS, MOST_SLOTS_PER_PHB } from '../../src/machine/topology.js';
+import { ACTIONS, type ActionDeclaration } from '../../src/scenario/action.js';
+import { DETECTIONS } from '../../src/scenario/log-evidence.js';
+import { ACTION_KEYS } from '../../src/scenario/read-action.js';
+import {
+  ANSWERS,
+  BREAKAGE_KEYS,
+  DRIVER_KEYS,
+  HANG_KEYS,
+  LOAD_KEYS,
+  MOST_LOADS,
+  RESET_WISHES,
+} from '../../src/scenario/read-driver.js';
 import {
   CAUSE_GROUPS,
   EXPECTATION_KEYS,
@@ -14,18 +30,13 @@ import {
   LINK_SPEEDS,
   LINK_WIDTHS,
 } from '../../src/scenario/read-expectation.js';
-import {
-  FAULT_KEYS,
-  MACHINE_KEYS,
-  readScenario,
-  SCENARIO_KEYS,
-  SLOT_DEVICES,
-  SLOT_KEYS,
-} from '../../src/scenario/read-scenario.js';
+import { MACHINE_KEYS, SLOT_DEVICES, SLOT_KEYS, SWITCH_VALUES } from '../../src/scenario/read-machine.js';
+import { FAULT_KEYS, readScenario, SCENARIO_KEYS } from '../../src/scenario/read-scenario.js';
 import { DURATION_REMEDY } from '../../src/scenario/reader.js';
 import { formatRun, runToJson } from '../../src/scenario/report.js';
+import { RESET_KINDS } from '../../src/scenario/reset-watch.js';
 import { runScenario } from '../../src/scenario/runner.js';
-import { DEFAULT_SETTLE_NS, DEFAULT_WITHIN_NS, MOST_TIMES } from '../../src/scenario/scenario.js';
+import { DEFAULT_SETTLE_NS, DEFAULT_WITHIN_NS, FIRMWARES, MOST_TIMES } from '../../src/scenario/scenario.js';
 import { ms, seconds } from '../../src/sim/time.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -57,7 +68,33 @@ describe('docs/scenarios.md', () => {
     expect(named(table('The file'))).toEqual(SCENARIO_KEYS);
     expect(named(table('Machine', 0))).toEqual(MACHINE_KEYS);
     expect(named(table('Machine', 1))).toEqual(SLOT_KEYS);
+    expect(named(table('Drivers', 1))).toEqual(DRIVER_KEYS);
     expect(named(table('Faults', 0))).toEqual(FAULT_KEYS);
+    expect(named(table('Actions', 0))).toEqual(ACTION_KEYS);
+  });
+
+  it('has every answer of a driver, every key of its deviations, and every kernel and firmware', () => {
+    const [, votes, reset, hangs, breakage, loads] = table('Drivers', 1).map((row) => words(cells(row)[1]!));
+    expect(votes!.slice(0, ANSWERS.length)).toEqual(ANSWERS);
+    expect(reset).toEqual(RESET_WISHES);
+    expect(hangs).toEqual(HANG_KEYS);
+    expect(breakage!.filter((word) => (BREAKAGE_KEYS as readonly string[]).includes(word))).toEqual(BREAKAGE_KEYS);
+    expect(breakage!.filter((word) => (BREAKAGES as readonly string[]).includes(word))).toEqual(BREAKAGES);
+    expect(loads).toEqual(LOAD_KEYS);
+    expect(chapter('Drivers')).toContain(`1 to ${MOST_LOADS}, default 1: loads`);
+    const row = (key: string): string[] =>
+      words(cells(table('Machine').find((each) => each.startsWith(`| \`${key}\``))!)[2]!);
+    expect(row('kernel')).toEqual([...KERNEL_VERSIONS, DEFAULT_KERNEL_VERSION]);
+    expect(row('firmware')).toEqual(FIRMWARES);
+    for (const key of ['early-log', 'hot-plug', 'link-reporting']) expect(row(key).slice(0, 2)).toEqual(SWITCH_VALUES);
+  });
+
+  it('has every action with whom it is done to, its other keys and what happens', () => {
+    const targets = { slot: 'slot', pe: 'slot, switch, bridge or PHB', nobody: '-' };
+    const rows = Object.entries(ACTIONS).map(([kind, { on, keys = [], about }]: [string, ActionDeclaration]) => {
+      return `| ${[`\`${kind}\``, targets[on], listed(keys), about].join(' | ')} |`;
+    });
+    expect(table('Actions', 1)).toEqual(rows);
   });
 
   it('says which keys a scenario cannot do without', () => {
@@ -82,7 +119,7 @@ describe('docs/scenarios.md', () => {
   });
 
   it('has every device and driver, and how many slots there can be', () => {
-    expect(named(table('Machine', 2))).toEqual(DRIVER_KINDS);
+    expect(named(table('Drivers', 0))).toEqual(DRIVER_KINDS);
     const [device, , , phb] = table('Machine', 1);
     expect(words(cells(device!)[2]!)).toEqual(SLOT_DEVICES);
     expect(chapter('Machine')).toContain(`1 to ${MOST_FUNCTIONS} functions`);
@@ -109,7 +146,10 @@ describe('docs/scenarios.md', () => {
   });
 
   it('has every link width, speed and error an expectation can name', () => {
-    const [shapes, errors] = table('Expectations', 1).map(cells);
+    const [shapes, errors, detections, resets, votes] = table('Expectations', 1).map(cells);
+    expect(words(detections![1]!)).toEqual(DETECTIONS);
+    expect(words(resets![1]!)).toEqual(RESET_KINDS);
+    expect(words(votes![1]!)).toEqual([...CALLBACKS, ...VOTES]);
     expect(words(shapes![1]!)).toEqual([...Object.keys(LINK_WIDTHS), ...Object.keys(LINK_SPEEDS)]);
     expect(words(errors![1]!)).toEqual(LINK_ERRORS);
   });

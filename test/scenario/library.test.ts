@@ -1,26 +1,86 @@
-/** Every scenario that is shipped: a lesson, and a regression test. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** Every scenario that is shipped: a lesson, and a regression test. Each runs once; the rest of this file looks at what came of it. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DETECTIONS } from '../../src/scenario/log-evidence.js';
 import { readScenario } from '../../src/scenario/read-scenario.js';
 import { formatRun } from '../../src/scenario/report.js';
 import { type RunResult, runScenario } from '../../src/scenario/runner.js';
 import { ms } from '../../src/sim/time.js';
+import { type Cell, coverageOf, OUTCOMES } from './coverage.js';
 
 const FOLDER = join(import.meta.dirname, '../../scenarios');
-const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
+const FILES = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.yaml'))
+  .sort();
+const DIGESTS = join(FOLDER, 'digests.json');
+const README = join(FOLDER, 'README.md');
+const RECORD = process.env['PHBSIM_RECORD_DIGESTS'] === '1';
+const REMEDY = 'if that is meant: PHBSIM_RECORD_DIGESTS=1 npx vitest run test/scenario/library';
+const { version } = JSON.parse(readFileSync(join(FOLDER, '../package.json'), 'utf8')) as { version: string };
 
 function runFile(file: string, seed?: string): RunResult {
   const scenario = readScenario(file, readFileSync(join(FOLDER, file), 'utf8'));
   return runScenario(scenario, seed === undefined ? {} : { seed });
 }
 
+interface Ran {
+  readonly name: string;
+  readonly about: string;
+  readonly digest: string;
+  readonly cells: readonly Cell[];
+}
+
+const ran = new Map<string, Ran>();
+
+/** All of them, or the one file that was asked for. */
+function everything(): Ran[] {
+  for (const file of FILES.filter((each) => !ran.has(each))) keep(file, runFile(file));
+  return FILES.map((file) => ran.get(file)!);
+}
+
+function keep(file: string, result: RunResult): void {
+  const { name, about } = result.scenario;
+  ran.set(file, { name, about: about.trim().replace(/\s+/g, ' '), digest: result.digest, cells: coverageOf(result) });
+}
+
 describe('the library of scenarios', () => {
   it.each(FILES)('%s goes as it says', (file) => {
     const result = runFile(file);
+    keep(file, result);
     expect(result.verdicts.filter(({ state }) => state !== 'met')).toEqual([]);
     expect(file).toBe(`${result.scenario.name}.yaml`);
-    expect(result.observer.strikes.map(({ missed }) => missed).filter((missed) => missed !== undefined)).toEqual([]);
+    const { strikes, actions } = result.observer;
+    expect([...strikes, ...actions].map(({ missed }) => missed).filter((missed) => missed !== undefined)).toEqual([]);
+  });
+
+  it('has the digests that are recorded', () => {
+    const digests = Object.fromEntries(everything().map(({ name, digest }) => [name, digest]));
+    if (RECORD) writeFileSync(DIGESTS, `${JSON.stringify({ version, digests }, undefined, 2)}\n`);
+    const recorded = JSON.parse(readFileSync(DIGESTS, 'utf8')) as { version: string; digests: Record<string, string> };
+    expect(digests, REMEDY).toEqual(recorded.digests);
+    expect(recorded.version, REMEDY).toBe(version);
+  });
+
+  it('has the tables of its page', () => {
+    const all = everything();
+    const text = readFileSync(README, 'utf8');
+    const made = withTable(withTable(text, 'Lessons', lessons(all)), 'Coverage', coverage(all));
+    if (RECORD) writeFileSync(README, made);
+    expect(readFileSync(README, 'utf8'), REMEDY).toBe(made);
+  });
+
+  it('reaches every outcome, by every way to notice, with every kind of driver', () => {
+    const cells = everything().flatMap((each) => each.cells);
+    expect(OUTCOMES.filter((outcome) => !cells.some((cell) => cell.outcome === outcome))).toEqual([]);
+    const drivers = ['recovering', 'can-recover', 'unaware', 'none'];
+    const missing = DETECTIONS.flatMap((by) => drivers.map((driver) => ({ by, driver }))).filter(
+      (wanted) => !cells.some(({ by, driver }) => by === wanted.by && driver === wanted.driver),
+    );
+    // Nobody loads from a card that nobody drives.
+    expect(missing).toEqual([{ by: 'load', driver: 'none' }]);
+    const scripted = cells.filter(({ driver }) => driver === 'scripted').map(({ outcome }) => outcome);
+    expect(new Set(scripted).size).toBeGreaterThanOrEqual(6);
   });
 
   it('gives the same bytes for the same seed, and another address for another', () => {
@@ -35,6 +95,36 @@ describe('the library of scenarios', () => {
     expect(other.result.verdicts.every(({ state }) => state === 'met')).toBe(true);
   });
 });
+
+/** The page with the lines of the table below a heading replaced. */
+function withTable(text: string, title: string, rows: readonly string[]): string {
+  const pattern = new RegExp(`(## ${title}\\n(?:[^|]*?\\n)\\n)(?:\\|.*\\n)*`);
+  expect(text).toMatch(pattern);
+  return text.replace(pattern, (_, head: string) => `${head}${rows.join('\n')}\n`);
+}
+
+function lessons(all: readonly Ran[]): string[] {
+  const first = (about: string): string => /^.*?[.!?](?= [A-Z]|$)/.exec(about)?.[0] ?? about;
+  return [
+    '| scenario | begins with |',
+    '|---|---|',
+    ...all.map(({ name, about }) => `| \`${name}\` | ${first(about)} |`),
+  ];
+}
+
+function coverage(all: readonly Ran[]): string[] {
+  const rows = OUTCOMES.flatMap((outcome) =>
+    DETECTIONS.flatMap((by) => {
+      const fitting = all.flatMap(({ name, cells }) => cells.map((cell) => ({ name, ...cell })));
+      const here = fitting.filter((cell) => cell.outcome === outcome && cell.by === by);
+      return [...new Set(here.map(({ driver }) => driver))].sort().map((driver) => {
+        const names = [...new Set(here.filter((cell) => cell.driver === driver).map(({ name }) => `\`${name}\``))];
+        return `| ${outcome} | ${by} | ${driver} | ${names.join(', ')} |`;
+      });
+    }),
+  );
+  return ['| outcome | noticed by | driver | scenarios |', '|---|---|---|---|', ...rows];
+}
 
 describe('a DMA write to an unmapped page', () => {
   const result = runFile('dma-write-to-unmapped-page.yaml');

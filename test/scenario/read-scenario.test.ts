@@ -105,7 +105,7 @@ describe('a scenario file', () => {
       { kind: 'pest', pe: 'slot1', a: 0x8480_002b_0000_0000n, b: 0xffff_ffff_ffff_ffffn },
       { kind: 'untouched', slot: 'slot1' },
       { kind: 'recovered', slot: 'slot2', withinNs: seconds(1) },
-      { kind: 'failed', slot: 'slot2' },
+      { kind: 'failed', pe: 'slot2' },
       { kind: 'left-frozen', slot: 'slot2' },
       { kind: 'answered', slot: 'slot2', status: 'CA' },
       { kind: 'log', pattern: 'some text' },

@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
+    // The guides' examples import the package by its name.
+    alias: { phbsim: fileURLToPath(new URL('./src/index.ts', import.meta.url)) },
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

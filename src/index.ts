@@ -91,25 +91,83 @@ export * as PHB3_TRACE from './ioda2/trace.js';
 
 // ---- the machine, alone and with firmware and Linux on it -------------------------------------------------------------
 
-export { NicDriver, type NicDriverOptions } from './eeh/drivers/nic-driver.js';
+export { firstTimes, hang, load, loadWithDecodingOff, staleRing } from './eeh/drivers/deeds.js';
+export type { PciDriver } from './eeh/drivers/driver.js';
+export type { DriverPlan } from './eeh/drivers/driver-plan.js';
+export { E1000eDriver } from './eeh/drivers/e1000e-driver.js';
+export { NicDriver, type NicDriverOptions, type NicFlavour } from './eeh/drivers/nic-driver.js';
+export { NvmeDriver, type NvmeDriverOptions } from './eeh/drivers/nvme-driver.js';
+export {
+  CALLBACKS,
+  type CallbackCall,
+  type CallbackName,
+  type CallbackScript,
+  type Deed,
+  type DriverScript,
+  ScriptedDriver,
+} from './eeh/drivers/scripted-driver.js';
+export type { DmaBuffer, DriverServices } from './eeh/drivers/services.js';
+export { type ErsVote, VOTES } from './eeh/drivers/votes.js';
+export type { ChannelState } from './eeh/eeh-flags.js';
+export { EehControls } from './eeh/interfaces/controls.js';
+export { KernelFileError, KernelFiles } from './eeh/interfaces/files.js';
+export { type CommandResult, Shell } from './eeh/interfaces/shell.js';
+export { UsageError } from './eeh/interfaces/usage-error.js';
 export { type KernelOptions, LinuxKernel } from './eeh/kernel.js';
+export {
+  KERNEL_VERSIONS,
+  type KernelQuirks,
+  type KernelVersion,
+  quirksOf,
+  UnknownKernelVersionError,
+} from './eeh/kernel-versions.js';
+export { OwnerState, VfioEehOp } from './eeh/passthrough.js';
+export type { BoundDriver, PciDevice, PciErrorHandlers } from './eeh/pci/device.js';
+export { type HungTask, KernelHungTaskError } from './eeh/rescan-lock.js';
 export { type AddressMap, QEMU_POWERNV8, REAL_MACHINE } from './machine/hostboot.js';
 export { type Card, PHBS_PER_CHIP, PowerNv8, type PowerNv8Options, type SlotBuilder } from './machine/powernv8.js';
-export { NotBootedError, PowerSystem, type SystemOptions, SystemSlot } from './machine/system.js';
+export type { DriverLabel } from './machine/slot-driver.js';
+export { type BootOptions, NotBootedError, PowerSystem, type SystemOptions, SystemSlot } from './machine/system.js';
 export { POWER8_TIMING, type TimingProfile } from './machine/timing-profile.js';
 export {
   type DeviceModel,
+  type DriverFactory,
   type DriverKind,
+  type PlacedSlot,
+  type PortFeatures,
+  type SlotDriver,
   type SlotOptions,
   type Topology,
   TopologyError,
 } from './machine/topology.js';
+export { deviceTreeBlob } from './opal/device-tree-blob.js';
+export { type FirmwareFacts, firmwareTree } from './opal/device-tree-root.js';
+export type { FdtNode, FdtProperty, FdtValue, MemoryReservation } from './opal/fdt.js';
+export { formatDeviceTree } from './opal/fdt-text.js';
+export {
+  FIRMWARE_SWITCHES,
+  type FirmwareProfile,
+  type FirmwareProfileChoice,
+  FirmwareProfileError,
+  firmwareProfile,
+} from './opal/firmware-profile.js';
 export { Opal, type OpalOptions } from './opal/opal.js';
+export { invokeToken, OPAL_CALLS } from './opal/opal-abi.js';
 export { OpalStatus } from './opal/opal-api.js';
 
 // ---- replay: recorded firmware against the chips -----------------------------------------------------------------------
 
 export { checkFinalState, type FinalState } from './replay/final-state.js';
+export {
+  compareFirmware,
+  type FirmwareComparison,
+  isExplained as isFirmwareExplained,
+} from './replay/firmware-comparison.js';
+export { formatFirmwareComparison } from './replay/firmware-comparison-report.js';
+export type { FirmwareCallRecording } from './replay/firmware-phases.js';
+export { compareLinux, type LinuxComparison, unexplained as linuxDifferences } from './replay/linux-comparison.js';
+export { formatLinuxComparison } from './replay/linux-comparison-report.js';
+export { readFirmwareCalls } from './replay/read-firmware-calls.js';
 export { readRecording } from './replay/read-recording.js';
 export { type Recording, RecordingError } from './replay/recording.js';
 export { formatRecordingText } from './replay/recording-text.js';
@@ -135,9 +193,15 @@ export { formatReport as formatExplanation } from './diag/report.js';
 export { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from './faults/catalogue.js';
 export type { PlannedFault } from './faults/engine.js';
 export type { Verdict } from './scenario/judge.js';
+export { formatJunit, type Outcome as RunOutcome } from './scenario/junit.js';
+export { type ProcedureResult, runCommands, runProcedure, type SessionResult } from './scenario/kernel-session.js';
 export { ScenarioError } from './scenario/problems.js';
+export { type OpTestResult, opTest } from './scenario/procedures/op-test.js';
+export { type SelftestResult, selftest } from './scenario/procedures/selftest.js';
+export { UserSpace } from './scenario/procedures/user-space.js';
 export { type OpenProfile, readTimingProfile } from './scenario/read-profile.js';
 export { readScenario } from './scenario/read-scenario.js';
 export { allMet, formatRun, type ReportOptions, runToJson } from './scenario/report.js';
-export { type RunOptions, type RunResult, runScenario } from './scenario/runner.js';
+export { type RunOptions, type RunProgress, type RunResult, runScenario } from './scenario/runner.js';
 export type { Expectation, Scenario } from './scenario/scenario.js';
+export { formatTimeline, type TimelineEntry, timelineOf } from './scenario/timeline.js';

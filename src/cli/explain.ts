@@ -1,7 +1,9 @@
-/** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what the registers in it mean. */
+/** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what froze the PE. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { Command } from 'commander';
-import { dumpFromBytes, explainBinary } from '../diag/binary.js';
-import { explainLog, type LogExplanation } from '../diag/explain.js';
+import { explainBytes, kindOfBytes, NotALogError } from '../diag/binary.js';
+import { type LogExplanation, LogStream } from '../diag/explain.js';
+import { formatHtml } from '../diag/html/page.js';
 import { toJson } from '../diag/json.js';
 import { formatReport } from '../diag/report.js';
 import { isGzip, unpackGzip } from '../replay/gzip.js';
@@ -10,10 +12,49 @@ import { decodeText } from './input-text.js';
 
 export interface ExplainOptions {
   readonly json?: boolean;
+  readonly html?: boolean;
+  /** File with the output of `lspci -nn`. */
+  readonly lspci?: string;
 }
 
-const WANTED =
-  'neither a log nor a PHB3 or PHB4 diag-data buffer: give the text of dmesg, journalctl -k or /sys/firmware/opal/msglog';
+export interface ExplainStreams extends TextStreams {
+  /** Hands out the bytes of a file piece by piece; absent: `readFile` gives them at once. */
+  readonly readPieces?: (path: string) => Iterable<Uint8Array>;
+}
+
+const PIECE_BYTES = 1024 * 1024;
+const STANDARD_INPUT = 0;
+/** Longer input is a log, never a buffer or its digits. */
+const WHOLE_BYTES = 400_000;
+
+function readOnce(descriptor: number, into: Uint8Array): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into, 0, into.length, null);
+    } catch (error) {
+      const code = (error as { code?: string }).code;
+      if (code === 'EOF') return 0;
+      if (code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
+function* piecesOfFile(path: string): Generator<Uint8Array> {
+  const descriptor = path === '-' ? STANDARD_INPUT : openSync(path, 'r');
+  try {
+    for (;;) {
+      // The reader keeps no piece, but the generator must not overwrite one that is being read.
+      const piece = new Uint8Array(PIECE_BYTES);
+      const length = readOnce(descriptor, piece);
+      if (length === 0) return;
+      yield piece.subarray(0, length);
+    }
+  } finally {
+    if (path !== '-') closeSync(descriptor);
+  }
+}
+
+const STREAMS: ExplainStreams = { ...HOST_STREAMS, readPieces: piecesOfFile };
 
 function unpack(name: string, bytes: Uint8Array): Uint8Array {
   if (!isGzip(bytes)) return bytes;
@@ -26,22 +67,95 @@ function unpack(name: string, bytes: Uint8Array): Uint8Array {
   }
 }
 
-function explainInput(path: string, streams: TextStreams): LogExplanation {
+function lspciText(options: ExplainOptions, streams: ExplainStreams): string {
+  if (options.lspci === undefined) return '';
+  return decodeText(shownName(options.lspci), readInput(options.lspci, streams), 'not the text of lspci -nn');
+}
+
+function explainWhole(name: string, packed: Uint8Array, lspci: string): LogExplanation {
+  const bytes = unpack(name, packed);
+  if (isBlank(bytes)) throw emptyError(name);
+  try {
+    return explainBytes(bytes, { lspci });
+  } catch (error) {
+    if (error instanceof NotALogError) throw new UnreadableInputError(`${name}: binary data, ${error.message}`);
+    throw error;
+  }
+}
+
+const BLANKS: readonly number[] = [0x09, 0x0a, 0x0d, 0x20];
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => BLANKS.includes(byte));
+}
+
+function emptyError(name: string): UnreadableInputError {
+  return new UnreadableInputError(`${name}: empty: nothing to explain, capture the log again`);
+}
+
+/** Enough pieces to know what the input is. */
+function beginning(pieces: Iterator<Uint8Array>): { start: Uint8Array; ended: boolean } {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length <= WHOLE_BYTES) {
+    const next = pieces.next();
+    if (next.done === true) return { start: join(parts), ended: true };
+    parts.push(next.value);
+    length += next.value.length;
+  }
+  return { start: join(parts), ended: false };
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function rest(start: Uint8Array, pieces: Iterator<Uint8Array>): Uint8Array {
+  const parts = [start];
+  for (let next = pieces.next(); next.done !== true; next = pieces.next()) parts.push(next.value);
+  return join(parts);
+}
+
+function explainInput(path: string, options: ExplainOptions, streams: ExplainStreams): LogExplanation {
   const name = shownName(path);
-  const bytes = unpack(name, readInput(path, streams));
-  const dump = dumpFromBytes(bytes);
-  if (dump !== undefined) return explainBinary(dump);
-  const text = bytes.length === 0 ? '' : decodeText(name, bytes, WANTED);
-  if (text.trim() === '') throw new UnreadableInputError(`${name}: empty: nothing to explain, capture the log again`);
-  return explainLog(text);
+  const lspci = lspciText(options, streams);
+  if (streams.readPieces === undefined) return explainWhole(name, readInput(path, streams), lspci);
+  const { readPieces } = streams;
+  const pieces = readPieces(path)[Symbol.iterator]();
+  // The first piece comes through readInput, so that a missing file is told in the words of every command.
+  let first = { start: new Uint8Array(0) as Uint8Array, ended: true };
+  readInput(path, {
+    ...streams,
+    readFile: () => {
+      first = beginning(pieces);
+      return first.start;
+    },
+  });
+  if (first.ended) return explainWhole(name, first.start, lspci);
+  const kind = kindOfBytes(first.start);
+  if (kind !== 'text' || isGzip(first.start)) return explainWhole(name, rest(first.start, pieces), lspci);
+  const stream = new LogStream({ lspci });
+  stream.push(first.start);
+  for (let next = pieces.next(); next.done !== true; next = pieces.next()) stream.push(next.value);
+  return stream.finish();
+}
+
+function show(explanation: LogExplanation, options: ExplainOptions, name: string): string {
+  if (options.json === true) return toJson(explanation, name);
+  return options.html === true ? formatHtml(explanation, name) : formatReport(explanation, name);
 }
 
 /** Runs the command and returns its exit status: 0 explained or clearly answered, 1 unreadable input. */
-export function runExplain(path: string, options: ExplainOptions, streams: TextStreams = HOST_STREAMS): number {
-  const shown = shownName(path);
+export function runExplain(path: string, options: ExplainOptions, streams: ExplainStreams = STREAMS): number {
   try {
-    const explanation = explainInput(path, streams);
-    streams.out(options.json === true ? toJson(explanation, shown) : formatReport(explanation, shown));
+    streams.out(show(explainInput(path, options, streams), options, shownName(path)));
     return 0;
   } catch (error) {
     if (!(error instanceof UnreadableInputError)) throw error;
@@ -52,9 +166,11 @@ export function runExplain(path: string, options: ExplainOptions, streams: TextS
 
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('find PHB3 and PHB4 register dumps in a kernel or firmware log and say what happened')
+    .description('say what froze a PE or fenced a bridge, from a kernel log, a firmware log or a diag-data buffer')
     .argument('<file>', 'log file, gzipped or not, or raw diag-data; - reads standard input')
-    .option('--json', 'print the explanation as JSON')
+    .option('--json', 'print the explanation as JSON (docs/explain.schema.json)')
+    .option('--html', 'print one self-contained HTML page')
+    .option('--lspci <file>', 'output of lspci -nn of the same machine, to name devices')
     .addHelpText(
       'after',
       [
@@ -63,6 +179,7 @@ export function explainCommand(): Command {
         '  phbsim explain scenarios/logs/101-phb4-tce-fault-bcm5719-48bit-mask.txt',
         '  dmesg | phbsim explain -',
         '  phbsim explain --json msglog.gz',
+        '  phbsim explain --html dmesg.txt > report.html',
       ].join('\n'),
     )
     .action((file: string, options: ExplainOptions) => {

@@ -14,10 +14,11 @@ export interface Streams extends TextStreams {
 }
 
 const STANDARD_INPUT = 0;
+const STANDARD_OUTPUT = 1;
 
 export const HOST_STREAMS: Streams = {
   readFile: (path) => readFileSync(path === '-' ? STANDARD_INPUT : path),
-  writeFile: (path, data) => writeFileSync(path, data),
+  writeFile: (path, data) => writeFileSync(path === '-' ? STANDARD_OUTPUT : path, data),
   out: (text) => process.stdout.write(`${text}\n`),
   err: (text) => process.stderr.write(`${text}\n`),
   interactive: process.stderr.isTTY === true,

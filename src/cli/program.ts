@@ -1,7 +1,10 @@
 /** The command line: one module a command. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { compareCommand } from './compare.js';
+import { deviceTreeCommand } from './devicetree.js';
 import { explainCommand } from './explain.js';
+import { kernelCommand } from './kernel.js';
 import { profileCommand } from './profile.js';
 import { regsCommand } from './regs.js';
 import { replayCommand } from './replay.js';
@@ -44,8 +47,26 @@ export function program(): Command {
         '  dmesg | phbsim explain -',
       ].join('\n'),
     );
-  for (const command of COMMANDS) root.addCommand(command().copyInheritedSettings(root));
+  for (const command of COMMANDS) root.addCommand(inheriting(command(), root));
   return root;
 }
 
-const COMMANDS = [tourCommand, replayCommand, runCommand, explainCommand, regsCommand, profileCommand, serveCommand];
+/** Errors of subcommands end as those of commands do. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const subcommand of command.commands) inheriting(subcommand, command);
+  return command;
+}
+
+const COMMANDS = [
+  tourCommand,
+  replayCommand,
+  runCommand,
+  kernelCommand,
+  explainCommand,
+  regsCommand,
+  profileCommand,
+  deviceTreeCommand,
+  compareCommand,
+  serveCommand,
+];

@@ -18,7 +18,9 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/architecture.md',
   'docs/fidelity.md',
+  'docs/firmware-profiles.md',
   'docs/scenarios.md',
+  'docs/kernel-files.md',
   'src/ioda1/README.md',
 ];
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');

@@ -10,6 +10,7 @@ const LAYERS = [
   'hw',
   'pcie',
   'tce',
+  'ioda',
   'ioda1',
   'ioda2',
   'faults',

@@ -1,9 +1,9 @@
-// npm run mutation: changes the chip one spot at a time and sees whether a test of the chip notices. Incremental: a
-// second run tests what changed since. The first takes about an hour; `-- -m src/ioda2/msi.ts` does one file.
+// npm run mutation: changes chip, firmware and kernel one spot at a time and sees whether a test of theirs notices.
+// Incremental: a second run tests what changed since. The first takes hours; `-- -m src/ioda2/msi.ts` does one file.
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'vitest.mutation.config.ts' },
-  mutate: ['src/tce/**/*.ts', 'src/ioda2/**/*.ts'],
+  mutate: ['src/tce/**/*.ts', 'src/ioda2/**/*.ts', 'src/opal/**/*.ts', 'src/eeh/**/*.ts'],
   coverageAnalysis: 'perTest',
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',

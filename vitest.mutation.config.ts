@@ -2,5 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // The tests that judge mutants: those of the folders that are mutated.
 export default defineConfig({
-  test: { include: ['test/tce/**/*.test.ts', 'test/ioda2/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    include: ['tce', 'ioda2', 'opal', 'eeh'].map((folder) => `test/${folder}/**/*.test.ts`),
+    testTimeout: 60_000,
+  },
 });

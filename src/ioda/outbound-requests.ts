@@ -2,12 +2,25 @@
  * Non-posted requests on their way to a device: tags, completions, the UTL request timer, and CRS.
  * Sources: skiboot hw/phb3.c: phb3_init_utl (Init_82); skiboot core/pci.c: pci_wait_crs. Facts: ioda2-phb3 6.1, 6.2.
  */
+import type { Figure } from '../hw/figure.js';
 import type { RootPort } from '../pcie/root-port.js';
 import type { Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
-import type { Phb3Timing } from './timing.js';
-import type { UtlCore } from './utl.js';
+import type { TimeNs } from '../sim/time.js';
+
+/** The chip's figures for requests. */
+export interface RequestTiming {
+  /** The ETU's own wait for the core's answer. */
+  readonly completionTableNs: Figure;
+  /** Pause before a configuration request that was answered with CRS is sent again. */
+  readonly crsRetryNs: Figure;
+}
+
+/** The core that runs the request timer. */
+export interface RequestTimer {
+  readonly requestTimeoutNs: TimeNs;
+}
 
 /**
  * How a request ended. `link-down`: it never left, and the timer ran out. `table-timeout`: the core's timer is set so
@@ -54,8 +67,8 @@ const VENDOR_ID_REGISTER = 0;
 export class OutboundRequests {
   readonly #sim: Simulator;
   readonly #rootPort: RootPort;
-  readonly #utl: UtlCore;
-  readonly #timing: Phb3Timing;
+  readonly #utl: RequestTimer;
+  readonly #timing: RequestTiming;
   readonly #owner: OutboundOwner;
   readonly #pending: (Pending | undefined)[] = new Array<Pending | undefined>(TAGS).fill(undefined);
   readonly #waiting: OutboundRequest[] = [];
@@ -65,7 +78,7 @@ export class OutboundRequests {
   #nextSerial = 0;
 
   constructor(
-    parts: { sim: Simulator; name: string; rootPort: RootPort; utl: UtlCore; timing: Phb3Timing },
+    parts: { sim: Simulator; name: string; rootPort: RootPort; utl: RequestTimer; timing: RequestTiming },
     owner: OutboundOwner,
   ) {
     this.#sim = parts.sim;

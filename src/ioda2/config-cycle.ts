@@ -5,14 +5,14 @@
  */
 import { fieldMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
+import { allOnes, bytesToValue, swapConfig, unswapConfig, valueToBytes } from '../ioda/byte-order.js';
+import type { OutboundOutcome, OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
+import type { PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort, RootPortRoute } from '../pcie/root-port.js';
 import { busOf, configRead, configWrite } from '../pcie/tlp.js';
-import { allOnes, bytesToValue, swapConfig, unswapConfig, valueToBytes } from './byte-order.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { LinkControl } from './link-control.js';
-import type { OutboundOutcome, OutboundRequest, OutboundRequests } from './outbound-requests.js';
-import type { PaprInjection } from './papr-injection.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { PORT_EVENT, type UtlCore } from './utl.js';
 

@@ -6,6 +6,8 @@ import { hiOf, loOf, msbMask } from '../hw/bits.js';
 import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
 import type { SystemMemory } from '../hw/memory.js';
 import type { RegisterFile } from '../hw/register-file.js';
+import { ErrorTraps, type TrapLog } from '../ioda/error-traps.js';
+import type { InjectionEffect } from '../ioda/papr-injection.js';
 import type { Trace } from '../sim/trace.js';
 import { TRAP_NAMES, type TrapName } from './error-bits/bit-lists.js';
 import {
@@ -19,9 +21,7 @@ import {
 } from './error-bits/events.js';
 import { encodePest, type PestWords } from './error-bits/pest.js';
 import { TRAP_BITS } from './error-bits/traps.js';
-import { ErrorTraps, type TrapLog } from './error-traps.js';
 import { LSI_ER, LSI_INF, type LsiUnit } from './lsi.js';
-import type { InjectionEffect } from './papr-injection.js';
 import { PE_COUNT, type PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { ERROR_INJECTED, ERROR_RAISED } from './trace.js';

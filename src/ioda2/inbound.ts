@@ -4,6 +4,9 @@
  */
 import { fromHalves } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
+import type { InboundOrder } from '../ioda/inbound-order.js';
+import type { OutboundRequests } from '../ioda/outbound-requests.js';
+import type { InjectionEffect, PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
 import { completion, isCompletion, isPosted, splitCompletions, type Tlp, type TlpSink } from '../pcie/tlp.js';
@@ -15,10 +18,7 @@ import type { ErrorEventName } from './error-bits/events.js';
 import type { TransactionType } from './error-bits/pest.js';
 import type { ErrorPipeline, ErrorReport } from './error-pipeline.js';
 import { type InboundMessages, RID_EVENTS } from './inbound-messages.js';
-import type { InboundOrder } from './inbound-order.js';
 import { type MsiUnit, messageFault, messageSource } from './msi.js';
-import type { OutboundRequests } from './outbound-requests.js';
-import type { InjectionEffect, PaprInjection } from './papr-injection.js';
 import type { Phb3Profile } from './profile.js';
 import { RidFailure, type RidToPe } from './rid-to-pe.js';
 import type { Phb3Timing } from './timing.js';

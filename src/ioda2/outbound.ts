@@ -4,16 +4,16 @@
  */
 import type { AccessSize } from '../hw/host-port.js';
 import type { SystemBus } from '../hw/system-bus.js';
+import { allOnes, bytesToValue, valueToBytes } from '../ioda/byte-order.js';
+import type { OutboundOutcome, OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
+import type { PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { addressOf, memoryRead, memoryWrite } from '../pcie/tlp.js';
 import type { Trace } from '../sim/trace.js';
-import { allOnes, bytesToValue, valueToBytes } from './byte-order.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { LinkControl } from './link-control.js';
-import type { OutboundOutcome, OutboundRequest, OutboundRequests } from './outbound-requests.js';
 import type { OutboundWindows } from './outbound-windows.js';
-import type { PaprInjection } from './papr-injection.js';
 import type { PeState } from './pe-state.js';
 import { BLOCK_REASON, type BlockReason, OUTBOUND_BLOCKED } from './trace.js';
 import { PORT_EVENT, type UtlCore } from './utl.js';

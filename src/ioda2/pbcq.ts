@@ -70,6 +70,7 @@ export class Pbcq {
   #registerBase: number | undefined;
   #windows: readonly Window[] = [];
   #fenceDriven = false;
+  #jammed = false;
 
   constructor(parts: { bus: SystemBus; index: number; trace: Trace; source: number }, client: PbcqClient) {
     this.#bus = parts.bus;
@@ -260,7 +261,13 @@ export class Pbcq {
     return (this.pci.get('ETU_RESET') & ETU_RESET_HELD) !== 0n;
   }
 
+  /** A defect: the ETU stays in its next reset for good. */
+  jamReset(): void {
+    this.#jammed = true;
+  }
+
   #etuResetWritten(old: bigint): void {
+    if (this.#jammed && (old & ETU_RESET_HELD) !== 0n) this.pci.or('ETU_RESET', ETU_RESET_HELD);
     const wasHeld = (old & ETU_RESET_HELD) !== 0n;
     if (wasHeld === this.heldInReset) return;
     this.#fenceDriven = false;

@@ -4,7 +4,7 @@
  */
 import { msbMask } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
-import type { IodaTable } from './ioda-access.js';
+import type { IodaTable } from '../ioda/ioda-access.js';
 import { IODA_TABLES } from './tables.js';
 
 export const PE_COUNT = IODA_TABLES.PESTA.entries;

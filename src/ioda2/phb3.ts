@@ -2,29 +2,30 @@
  * One PHB3 with its power bus queue: puts the blocks together and carries fence and reset to each of them.
  * Facts: ioda2-phb3 1.1, 7.8, 7.11.1. The way of an access or a packet is in docs/architecture.md, "Three journeys".
  */
+import { ALL_ONES } from '../hw/bits.js';
 import type { AccessSize } from '../hw/host-port.js';
 import type { InterruptController } from '../hw/interrupts.js';
 import { RegisterFile } from '../hw/register-file.js';
 import type { BusTarget, ScomTarget, SystemBus } from '../hw/system-bus.js';
 import { TableStore } from '../hw/table.js';
+import { allOnes } from '../ioda/byte-order.js';
+import { InboundOrder } from '../ioda/inbound-order.js';
+import { IodaAccess, type IodaTable } from '../ioda/ioda-access.js';
+import { MmioAnswers } from '../ioda/mmio-answers.js';
+import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
+import { PaprInjection } from '../ioda/papr-injection.js';
 import type { Link } from '../pcie/link.js';
-import { RootPort } from '../pcie/root-port.js';
-import { allOnes } from './byte-order.js';
+import { RootPort, type RootPortLayout } from '../pcie/root-port.js';
 import { ConfigCycles } from './config-cycle.js';
 import { DmaTranslation } from './dma-translation.js';
 import { ErrorPipeline } from './error-pipeline.js';
 import { InboundPath } from './inbound.js';
 import { InboundMessages } from './inbound-messages.js';
-import { InboundOrder } from './inbound-order.js';
-import { IodaAccess, type IodaTable } from './ioda-access.js';
 import { LinkControl } from './link-control.js';
 import { LsiUnit, type LsiVector } from './lsi.js';
-import { MmioAnswers } from './mmio-answers.js';
 import { MsiUnit } from './msi.js';
 import { OutboundPath } from './outbound.js';
-import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from './outbound-requests.js';
 import { OutboundWindows } from './outbound-windows.js';
-import { PaprInjection } from './papr-injection.js';
 import { Pbcq } from './pbcq.js';
 import { PeState } from './pe-state.js';
 import { type Phb3Profile, phb3Profile } from './profile.js';
@@ -34,7 +35,7 @@ import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { RidToPe } from './rid-to-pe.js';
 import { rootComplexLayout } from './root-complex.js';
 import { SystemConfig } from './system-config.js';
-import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName } from './tables.js';
+import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName, iodaTableBySelector } from './tables.js';
 import { PHB3_TIMING, type Phb3Timing } from './timing.js';
 import { ETU_RESET, PE_FREEZE } from './trace.js';
 import { PORT_EVENT, UtlCore } from './utl.js';
@@ -46,10 +47,15 @@ export interface Phb3Options {
   /** Number of the PHB on its chip. */
   readonly index: number;
   readonly maxWidth?: 8 | 16;
+  /** Another root port than the chip's own, as emulators have one. */
+  readonly rootPort?: RootPortLayout;
   /** Other than the recommended choices. */
   readonly profile?: Partial<Phb3Profile>;
   readonly timing?: Phb3Timing;
 }
+
+/** What an injection compares: the low 48 bits of a processor address, else all. */
+const COMPARED_BY_INJECTION = { mmio: (1n << 48n) - 1n, config: ALL_ONES, dma: ALL_ONES } as const;
 
 export class Phb3 implements BusTarget, ScomTarget {
   readonly name: string;
@@ -61,7 +67,7 @@ export class Phb3 implements BusTarget, ScomTarget {
 
   readonly #options: Phb3Options;
   readonly #source: number;
-  readonly #ioda: IodaAccess;
+  readonly #ioda: IodaAccess<IodaTableName>;
   readonly #windows = new OutboundWindows();
   readonly #ridToPe: RidToPe;
   readonly #translation: DmaTranslation;
@@ -109,10 +115,11 @@ export class Phb3 implements BusTarget, ScomTarget {
       sim,
       `${name} root port`,
       link,
-      rootComplexLayout({ maxSpeed: 3, maxWidth: options.maxWidth ?? 16 }),
+      options.rootPort ?? rootComplexLayout({ maxSpeed: 3, maxWidth: options.maxWidth ?? 16 }),
     );
     this.rootPort.onError((error) => utl.portError(error));
-    this.#systemConfig = new SystemConfig({ registers, link, rootPort: this.rootPort });
+    const port = options.rootPort === undefined ? 'own' : 'foreign';
+    this.#systemConfig = new SystemConfig({ registers, link, rootPort: this.rootPort, port });
     this.peState = new PeState(memory);
     this.peState.onChange((pe, half, frozen) =>
       trace.emit(PE_FREEZE, source, pe, half === 'mmio' ? 0 : 1, frozen ? 1 : 0),
@@ -138,7 +145,11 @@ export class Phb3 implements BusTarget, ScomTarget {
       fence: (cause) => this.pbcq.fence(cause),
     });
     const profile = phb3Profile(options.profile);
-    const injection = new PaprInjection(registers, profile.injectionPersistence);
+    const injection = new PaprInjection({
+      registers,
+      persistence: profile.injectionPersistence,
+      compared: COMPARED_BY_INJECTION,
+    });
     this.#requests = new OutboundRequests(
       { sim, name, rootPort: this.rootPort, utl, timing },
       { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
@@ -243,8 +254,12 @@ export class Phb3 implements BusTarget, ScomTarget {
 
   // ---- tables behind IODA_ADDR ------------------------------------------------------------------------------------
 
-  #iodaTables(): IodaAccess {
-    const ioda = new IodaAccess(() => this.#errors.raise({ event: 'register-address' }));
+  #iodaTables(): IodaAccess<IodaTableName> {
+    const ioda = new IodaAccess<IodaTableName>({
+      indexAt: PHB_REGISTERS.field('PHB_IODA_ADDR', 'INDEX').at,
+      bySelector: iodaTableBySelector,
+      onReserved: () => this.#errors.raise({ event: 'register-address' }),
+    });
     for (const name of IODA_TABLE_NAMES) ioda.attach(name, this.#tableOf(name));
     return ioda;
   }

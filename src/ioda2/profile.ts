@@ -2,7 +2,7 @@
  * What may be chosen about a PHB3 where its sources disagree or are silent: one switch a question, the first value is the
  * recommended choice. `rule` is the row of the table of unsettled points in docs/fidelity.md.
  */
-import type { InjectionPersistence } from './papr-injection.js';
+import type { InjectionPersistence } from '../ioda/papr-injection.js';
 
 interface SwitchDeclaration {
   readonly rule: number;

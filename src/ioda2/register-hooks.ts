@@ -4,22 +4,23 @@
  */
 import { fieldMask, getField, hiOf, loOf } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
+import type { InboundOrder } from '../ioda/inbound-order.js';
+import type { IodaAccess } from '../ioda/ioda-access.js';
+import type { OutboundRequests } from '../ioda/outbound-requests.js';
 import type { DmaTranslation } from './dma-translation.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { InboundPath } from './inbound.js';
-import type { InboundOrder } from './inbound-order.js';
-import type { IodaAccess } from './ioda-access.js';
 import type { LsiUnit } from './lsi.js';
 import type { MsiUnit } from './msi.js';
-import type { OutboundRequests } from './outbound-requests.js';
 import type { OutboundWindows } from './outbound-windows.js';
 import type { PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import type { RidToPe } from './rid-to-pe.js';
+import type { IodaTableName } from './tables.js';
 
 export interface WiredBlocks {
   readonly registers: RegisterFile<PhbRegisterName>;
-  readonly ioda: IodaAccess;
+  readonly ioda: IodaAccess<IodaTableName>;
   readonly lsi: LsiUnit;
   readonly msi: MsiUnit;
   readonly windows: OutboundWindows;

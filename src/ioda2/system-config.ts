@@ -14,11 +14,18 @@ export class SystemConfig {
   readonly #registers: RegisterFile<PhbRegisterName>;
   readonly #link: Link;
 
-  constructor(parts: { registers: RegisterFile<PhbRegisterName>; rootPort: RootPort; link: Link }) {
+  /** `foreign`: a root port that shows what it was built with. */
+  constructor(parts: {
+    registers: RegisterFile<PhbRegisterName>;
+    rootPort: RootPort;
+    link: Link;
+    port: 'own' | 'foreign';
+  }) {
     const { registers, rootPort, link } = parts;
     this.#registers = registers;
     this.#link = link;
     registers.attach(NAME, { onWrite: () => this.apply() });
+    if (parts.port === 'foreign') return;
     const { layout } = rootPort.config;
     const fieldOf = (register: 'PCIE_FLAGS' | 'LNKCAP' | 'LNKCAP2', field: string): number =>
       layout[register].fields?.[field] ?? 0;

@@ -1,18 +1,5 @@
-/** Short lists of IBM bit numbers, single or as inclusive ranges, and the error classes they are sorted into. */
+/** The error classes that the bits of PHB3 are sorted into. */
+export { type BitList, expandBits, TRAP_NAMES, type TrapName } from '../../ioda/bit-lists.js';
+
 /** What a set error bit does: fences the AIB, freezes PEs, only interrupts, or nothing beyond latching. */
 export type ErrorClass = 'FENCE' | 'ER' | 'INF' | 'none';
-
-export const TRAP_NAMES = ['PHB', 'OUT', 'INA', 'INB'] as const;
-/** The four error traps of the ETU. */
-export type TrapName = (typeof TRAP_NAMES)[number];
-
-/** Bit numbers in ascending order; a pair stands for every number from its first to its second. */
-export type BitList = readonly (number | readonly [first: number, last: number])[];
-
-export function expandBits(list: BitList): number[] {
-  return list.flatMap((item) => {
-    if (typeof item === 'number') return [item];
-    const [first, last] = item;
-    return Array.from({ length: last - first + 1 }, (_, step) => first + step);
-  });
-}

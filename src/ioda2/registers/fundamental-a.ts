@@ -1,6 +1,8 @@
 /** Fundamental registers A of PHB3: windows, table BARs, caches, injection, summaries. Facts: ioda2-phb3 3.2.1. */
 import { bit, bits, type FieldSpec, fieldMask, msbMask } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { IODA_ADDRESS_FIELDS } from '../../ioda/ioda-access.js';
+import { INJECTION_CONTROL_FIELDS } from '../../ioda/papr-injection.js';
 import { NAMES_SOURCE, unnamed } from './unnamed.js';
 
 const field = (at: FieldSpec, about: string) => ({ at, about });
@@ -254,8 +256,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
     access: 'read-write',
     known: 'stated',
     fields: {
-      AUTOINCREMENT: field(bit(0), 'step the index after each data access'),
-      TABLE: field(bits(11, 15), 'table selector'),
+      ...IODA_ADDRESS_FIELDS,
       INDEX: field(bits(55, 63), 'entry index'),
     },
     about: 'Chooses the on-chip table entry behind IODA_DATA0.',
@@ -323,15 +324,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
     offset: 0x2b0,
     access: 'read-write',
     known: 'stated',
-    fields: {
-      INBOUND: field(bit(0), 'match DMA'),
-      OUTBOUND: field(bit(1), 'match MMIO'),
-      STICKY: field(bit(2), 'stay armed after firing'),
-      CONFIG: field(bit(3), 'match configuration cycles'),
-      READ: field(bit(4), 'match reads'),
-      WRITE: field(bit(5), 'match writes'),
-      FREEZE: field(bit(6), 'freeze; firmware never sets it'),
-    },
+    fields: INJECTION_CONTROL_FIELDS,
     about: 'Arms the error injection that partitions may ask for.',
     source: 'skiboot hw/phb3.c: phb3_err_inject_finalize',
   },

@@ -4,7 +4,7 @@
  */
 import { bit, bits, type FieldSpec, fieldMask } from '../../hw/bits.js';
 import { declareRegisters, type RegisterDeclaration } from '../../hw/register.js';
-import { fieldsOfBits } from '../error-bits/fields.js';
+import { fieldsOfBits } from '../../ioda/bit-fields.js';
 import { NFIR_BITS, NFIR_SOURCE } from '../error-bits/nfir.js';
 
 const field = (at: FieldSpec, about: string) => ({ at, about });

@@ -1,12 +1,12 @@
 /**
- * The four error traps: what latches, what logs the first error, what the enables route. Facts: ioda2-phb3 7.2.
+ * The four error traps: what latches, what logs the first error, what the enables route. Facts: ioda2-phb3 7.2,
+ * ioda1-p7ioc 7.2.
  * Sources: skiboot hw/phb3.c: phb3_init_errors, phb3_err_ER_clear; the sticky write-1-to-clear form from PHB4.
  */
 import { msbMask } from '../hw/bits.js';
-import type { RegisterFile } from '../hw/register-file.js';
-import { TRAP_NAMES, type TrapName } from './error-bits/bit-lists.js';
-import { type TrapSuffix, trapRegisterName } from './registers/errors.js';
-import type { PhbRegisterName } from './registers/phb.js';
+import { TRAP_NAMES, type TrapName } from './bit-lists.js';
+import type { RegisterStore } from './register-store.js';
+import { type TrapRegisterName, type TrapSuffix, trapRegisterName } from './trap-registers.js';
 
 export type TrapRoute = 'LEM' | 'IRQ' | 'FREEZE' | 'AIB_FENCE';
 
@@ -23,10 +23,12 @@ const ROUTE_REGISTER: Readonly<Record<TrapRoute, TrapSuffix>> = {
   AIB_FENCE: 'ERR_AIB_FENCE_ENABLE',
 };
 
-export class ErrorTraps {
-  readonly #registers: RegisterFile<PhbRegisterName>;
+type TrapStore = RegisterStore<TrapRegisterName | 'PHB_ETU_ERR_SUMMARY'>;
 
-  constructor(registers: RegisterFile<PhbRegisterName>) {
+export class ErrorTraps {
+  readonly #registers: TrapStore;
+
+  constructor(registers: TrapStore) {
     this.#registers = registers;
     registers.attach('PHB_ETU_ERR_SUMMARY', { onRead: () => this.summary() });
   }

@@ -1,8 +1,8 @@
 /** Error bits as register fields, so that a decoded register names its errors. */
-import { bit } from '../../hw/bits.js';
-import type { FieldDeclaration } from '../../hw/register.js';
+import { bit } from '../hw/bits.js';
+import type { FieldDeclaration } from '../hw/register.js';
 
-interface NamedBit {
+export interface NamedBit {
   readonly bit: number;
   readonly name: string;
   readonly about: string;

@@ -96,6 +96,8 @@ export interface OpalCalls {
   pciErrInject(phbId: number, request: InjectRequest): Process<number>;
   /** Of the hub above P7IOC bridges; firmware without hubs does not have the call. */
   pciGetHubDiagData?(hubId: bigint): Process<DiagDataResult>;
+  /** Of a slot. Firmware may lack the call. */
+  pciGetPowerState?(id: number | bigint): Process<PresenceResult>;
   /** The result that the completion message brings. Firmware may lack the call. */
   pciSetPowerState?(id: number | bigint, state: number): Process<number>;
   /** 1: firmware knows the call. Absent: it knows all that the kernel makes. */
@@ -108,6 +110,8 @@ export interface OpalCalls {
   pciSetXivePe(phbId: number, pe: number, xive: number): Process<number>;
   /** What a device must send, to a 64-bit address. */
   getMsi64(phbId: number, mve: number, xive: number, range: number): Process<MsiResult>;
+  /** The end of a message interrupt, on bridges that count them. */
+  pciMsiEoi?(phbId: number, irq: number): Process<number>;
   /** An interrupt the firmware owns fired; the mask of events that are up comes back. */
   handleInterrupt(isn: number): Process<EventResult>;
   pollEvents(): Process<EventResult>;
@@ -158,6 +162,8 @@ export interface PhbNode {
   readonly registers?: number;
   /** ibm,opal-msi-ranges: global numbers of the message interrupts. */
   readonly msiRange?: { readonly first: number; readonly count: number };
+  /** interrupt-map: the global number of INTA, the three others following. */
+  readonly lsiBase?: number;
   /** ibm,phb-diag-data-size */
   readonly diagDataBytes: number;
   /** ibm,io-base-loc-code of the PHB node; firmware in the field does not put it there. */

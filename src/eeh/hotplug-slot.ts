@@ -1,8 +1,9 @@
 /**
- * Hotplug slots as the PowerNV driver has them, and how they meet recovery: presence, attention LED, the reset with the
- * interrupt masked, and a card that is pulled: its PE is isolated without an event, and a worker unplugs what was there.
- * Source: linux drivers/pci/hotplug/pnv_php.c: pnv_php_interrupt, pnv_php_event_handler, pnv_php_get_adapter_state,
- * pnv_php_reset_slot, pnv_php_detect_clear_suprise_removal_freeze; facts: eeh-linux 19.
+ * Hotplug slots as the PowerNV driver has them, and how they meet recovery: presence, power, attention LED, the reset with
+ * the interrupt disabled, and a card that is pulled: its PE is isolated without an event, and a worker unplugs what was
+ * there. Source: linux drivers/pci/hotplug/pnv_php.c: pnv_php_register_one, pnv_php_enable, pnv_php_disable_slot,
+ * pnv_php_event_handler, pnv_php_get_adapter_state, pnv_php_reset_slot, pnv_php_detect_clear_suprise_removal_freeze;
+ * facts: eeh-linux 19.
  */
 import { OpalStatus, Power, Presence } from '../opal/opal-api.js';
 import { LNKSTA_FIELDS, PortType, SLTSTA_FIELDS } from '../pcie/capabilities.js';
@@ -11,10 +12,14 @@ import type { KernelContext } from './context.js';
 import { EehLimits, EehOption, PeState } from './eeh-flags.js';
 import { edevOf } from './eeh-pe.js';
 import type { EehThaw } from './eeh-thaw.js';
-import { EIO, ENXIO } from './errno.js';
+import { EIO, ENODEV, ENXIO } from './errno.js';
+import { type SlotInterrupt, SlotInterrupts } from './hotplug-interrupt.js';
+import type { InterruptLines } from './interrupt-lines.js';
 import { configTarget, type PciConfig } from './pci/config.js';
 import { type HotplugSlot, hex, type PciBus, type PciDevice } from './pci/device.js';
+import type { DeviceEnable } from './pci/enable.js';
 import type { PciHotplug } from './pci/hotplug.js';
+import type { PciMessages } from './pci/messages.js';
 import { PCIE, Slot } from './pci/regs.js';
 import type { EehPlatform } from './powernv/eeh-platform.js';
 
@@ -24,32 +29,36 @@ export interface SlotParts {
   readonly config: PciConfig;
   readonly platform: EehPlatform;
   readonly thaw: EehThaw;
+  readonly enable: DeviceEnable;
+  readonly messages: PciMessages;
+  readonly lines: InterruptLines;
   readonly hotplug: () => PciHotplug;
 }
 
-interface SlotWork {
+/** What the driver remembers of a slot. */
+interface SlotRecord {
   readonly bus: PciBus;
   readonly slot: HotplugSlot;
-  readonly card: 'added' | 'removed';
+  /** `registered`: its devices are yet to be looked for; `populated`: they were, found or not. */
+  state: 'registered' | 'populated';
+  /** The first look takes firmware's power for what it is. */
+  looked: 'yes' | 'no';
+  interrupt: SlotInterrupt | undefined;
+  readonly work: ('added' | 'removed')[];
+  readonly wake: Signal;
 }
 
-/** Numbers of the slots' interrupts in the kernel's log (M). */
-const FIRST_IRQ = 32;
-const CHANGE_BITS = SLTSTA_FIELDS.PRESENCE_CHANGED | SLTSTA_FIELDS.DLL_CHANGED;
 const WORKER = 'pciehp';
 
 export class HotplugSlots {
-  /** Slots whose interrupt is in use, in the order in which they came. */
-  private readonly armed: HotplugSlot[] = [];
-  private readonly masked = new Set<HotplugSlot>();
-  private readonly work: SlotWork[] = [];
-  private readonly wake: Signal;
+  private readonly records: SlotRecord[] = [];
+  private readonly interrupts: SlotInterrupts;
 
   constructor(
     private readonly ctx: KernelContext,
     private readonly parts: SlotParts,
   ) {
-    this.wake = new Signal(ctx.sim, 'hotplug work');
+    this.interrupts = new SlotInterrupts(ctx, parts);
   }
 
   /** All slots of the machine, by bus. */
@@ -57,23 +66,29 @@ export class HotplugSlots {
     return this.ctx.controllers.flatMap((controller) => controller.buses().filter((bus) => bus.slot !== undefined));
   }
 
+  /** Slots whose interrupt is in use. */
   get armedSlots(): number {
-    return this.armed.length;
+    return this.records.filter(({ interrupt }) => interrupt !== undefined).length;
   }
 
   /** Lets in the interrupts of slots whose cards may come and go by surprise, unless a driver uses the port's messages. */
   *register(): Process<void> {
     for (const bus of this.buses()) {
       const { slot, bridge, controller } = bus;
-      if (slot === undefined || bridge === undefined || bridge.interrupt === 'message') continue;
-      const node = controller.slotBelow(bridge);
-      if (node?.surprisePluggable !== true || this.armed.includes(slot)) continue;
-      this.armed.push(slot);
-      const sources = Slot.CONTROL_INTERRUPT | Slot.CONTROL_LINK_EVENTS;
-      const events = node.brokenPdc === true ? sources : sources | Slot.CONTROL_PRESENCE_EVENTS;
-      yield* this.writePort(bridge, PCIE.SLTSTA.at, (yield* this.readPort(bridge, PCIE.SLTSTA.at)) & CHANGE_BITS);
-      yield* this.writePort(bridge, PCIE.SLTCTL.at, (yield* this.readPort(bridge, PCIE.SLTCTL.at)) | events);
+      if (slot === undefined || bridge === undefined || this.recordOf(slot) !== undefined) continue;
+      const wake = new Signal(this.ctx.sim, `hotplug work of ${slot.name}`);
+      const record: SlotRecord = { bus, slot, state: 'registered', looked: 'no', interrupt: undefined, work: [], wake };
+      this.records.push(record);
+      yield* this.enable(record, 'boot');
+      if (controller.slotBelow(bridge)?.surprisePluggable !== true || bridge.interrupt === 'message') continue;
+      record.interrupt = yield* this.interrupts.request(bridge, () => this.interrupt(bus));
     }
+  }
+
+  /** The worker of each slot with an interrupt, by its name. */
+  workers(): { readonly name: string; readonly body: Process<void> }[] {
+    const armed = this.records.filter(({ interrupt }) => interrupt !== undefined);
+    return armed.map((record) => ({ name: `${WORKER}-${record.slot.name}`, body: this.worker(record) }));
   }
 
   /** Is a card there? A switch port whose link is up has one, whatever firmware says. */
@@ -95,16 +110,17 @@ export class HotplugSlots {
     if (bridge === undefined) return;
     const control = (yield* this.readPort(bridge, PCIE.SLTCTL.at)) & ~Slot.CONTROL_ATTENTION;
     const bits = led === 'on' ? Slot.CONTROL_ATTENTION_ON : Slot.CONTROL_ATTENTION_OFF;
-    yield* this.writePort(bridge, PCIE.SLTCTL.at, control | bits);
+    yield* this.parts.config.write(configTarget(bridge), bridge.capabilities.pcie + PCIE.SLTCTL.at, 2, control | bits);
   }
 
-  /** The reset of a slot: changes of link and presence that it makes are no news. Its result is always success. */
+  /** The reset of a slot: changes of link and presence that it makes are no news. Its result is the reset's own. */
   *withoutInterrupt(slot: HotplugSlot, reset: Process<number>): Process<number> {
-    this.masked.add(slot);
+    const line = this.recordOf(slot)?.interrupt?.line;
+    if (line !== undefined) this.parts.lines.disable(line);
     const rc = yield* reset;
     const bridge = this.bridgeOf(slot);
-    if (bridge !== undefined) yield* this.acknowledge(bridge);
-    this.masked.delete(slot);
+    if (bridge !== undefined) yield* this.interrupts.acknowledge(bridge);
+    if (line !== undefined) yield* this.parts.lines.enable(line);
     return rc;
   }
 
@@ -113,30 +129,30 @@ export class HotplugSlots {
    * the worker takes the devices out.
    */
   *interrupt(bus: PciBus): Process<void> {
-    const { slot, bridge } = bus;
-    if (slot === undefined || bridge === undefined || !this.armed.includes(slot) || this.masked.has(slot)) return;
-    const card = yield* this.whatHappened(bus, slot, bridge);
+    const record = bus.slot === undefined ? undefined : this.recordOf(bus.slot);
+    const { bridge } = bus;
+    if (record?.interrupt === undefined || bridge === undefined || record.interrupt.line.depth > 0) return;
+    const card = yield* this.whatHappened(record, bridge);
     if (card === undefined) return;
     if (card === 'removed') yield* this.isolateFirstChild(bus);
-    const irq = FIRST_IRQ + this.armed.indexOf(slot);
-    this.ctx.log.info(`${bridge.logPrefix}: PCI slot [${slot.name}] ${card} (IRQ: ${irq})`);
-    this.work.push({ bus, slot, card });
-    this.wake.emit();
+    const irq = record.interrupt.line.number;
+    this.ctx.log.info(`${bridge.logPrefix}: PCI slot [${record.slot.name}] ${card} (IRQ: ${irq})`);
+    record.work.push(card);
+    record.wake.emit();
   }
 
-  /** The worker of all slots (the kernel has one for each). */
-  *worker(): Process<void> {
+  private *worker(record: SlotRecord): Process<void> {
     for (;;) {
-      const next = this.work.shift();
-      if (next === undefined) yield* wait(this.wake);
-      else if (next.card === 'removed') yield* this.disable(next);
-      else yield* this.ctx.rescanLock.hold(this.parts.hotplug().addDevices(next.bus), WORKER);
+      const next = record.work.shift();
+      if (next === undefined) yield* wait(record.wake);
+      else if (next === 'added') yield* this.enable(record, 'event');
+      else yield* this.disable(record);
     }
   }
 
   /** A change of the link says it; else, where the presence bit is to be trusted, a change of presence. */
-  private *whatHappened(bus: PciBus, slot: HotplugSlot, bridge: PciDevice): Process<SlotWork['card'] | undefined> {
-    const status = yield* this.acknowledge(bridge);
+  private *whatHappened({ bus, slot }: SlotRecord, bridge: PciDevice): Process<'added' | 'removed' | undefined> {
+    const status = yield* this.interrupts.acknowledge(bridge);
     if ((status & SLTSTA_FIELDS.DLL_CHANGED) !== 0) {
       const link = yield* this.readPort(bridge, PCIE.LNKSTA.at);
       return (link & LNKSTA_FIELDS.DLL_ACTIVE) !== 0 ? 'added' : 'removed';
@@ -158,18 +174,59 @@ export class HotplugSlots {
     yield* this.parts.platform.setOption(pe, EehOption.FREEZE);
   }
 
-  private *disable({ bus, slot }: SlotWork): Process<void> {
+  // ---- cards that come ------------------------------------------------------------------------------------------------
+
+  /** A slot that was looked at is looked at again only after its card went. */
+  private *enable(record: SlotRecord, why: 'boot' | 'event'): Process<void> {
+    if (record.state !== 'registered') return;
+    const first = record.looked === 'no';
+    const presence = yield* this.adapterState(record.slot);
+    if (presence === 'unknown') return;
+    record.looked = 'yes';
+    // A slot that is empty or dark at boot waits for its card.
+    if (first && (presence === 'empty' || (yield* this.powerState(record.slot)) !== Power.ON)) return;
+    if (presence === 'present' && (yield* this.switchOn(record.slot)) !== 0) return;
+    if (presence === 'present' && why === 'event') {
+      yield* this.ctx.rescanLock.hold(this.parts.hotplug().addDevices(record.bus), WORKER);
+    }
+    record.state = 'populated';
+  }
+
+  private *switchOn(slot: HotplugSlot): Process<number> {
+    if ((yield* this.powerState(slot)) === Power.ON) return 0;
+    const rc = yield* this.setPower(slot, Power.ON);
+    if (rc !== 0) this.ctx.log.warn(`${this.nameOf(slot)}: Error ${rc} powering on`);
+    return rc;
+  }
+
+  /** Firmware that cannot tell is taken to have it on. */
+  private *powerState(slot: HotplugSlot): Process<number> {
+    const { opal } = this.ctx;
+    const answer = opal.pciGetPowerState === undefined ? undefined : yield* opal.pciGetPowerState(slot.id);
+    if (answer?.rc === OpalStatus.SUCCESS) return answer.state;
+    const rc = answer === undefined ? ENXIO : EIO;
+    this.ctx.log.warn(`${this.nameOf(slot)}: Error ${rc} getting power status`);
+    return Power.ON;
+  }
+
+  // ---- cards that go --------------------------------------------------------------------------------------------------
+
+  private *disable(record: SlotRecord): Process<void> {
+    const { bus, slot } = record;
     yield* this.ctx.rescanLock.hold(this.parts.hotplug().removeDevices(bus), WORKER);
-    const rc = yield* this.powerOff(slot);
+    const rc = yield* this.setPower(slot, Power.OFF);
     if (rc !== 0) this.ctx.log.warn(`${this.nameOf(slot)}: Error ${rc} powering off`);
+    record.state = 'registered';
     yield* this.thawUpstream(slot);
   }
 
-  private *powerOff(slot: HotplugSlot): Process<number> {
+  /** Ends when firmware has done it. Only the message that says so can say that nothing came of it in time. */
+  private *setPower(slot: HotplugSlot, power: number): Process<number> {
     const { opal } = this.ctx;
     if (opal.pciSetPowerState === undefined) return ENXIO;
-    const rc = yield* opal.pciSetPowerState(slot.id, Power.OFF);
-    return rc === OpalStatus.SUCCESS ? 0 : EIO;
+    const rc = yield* opal.pciSetPowerState(slot.id, power);
+    if (rc === OpalStatus.SUCCESS) return 0;
+    return rc === OpalStatus.BUSY ? ENODEV : EIO;
   }
 
   /** Pulling a card below a switch may leave the PE of the port frozen, and with it the messages of the next change. */
@@ -189,10 +246,8 @@ export class HotplugSlots {
     this.ctx.log.warn(`${bridge.logPrefix}: Unable to thaw PE ${number}, hotplug detect will fail!`);
   }
 
-  private *acknowledge(bridge: PciDevice): Process<number> {
-    const status = yield* this.readPort(bridge, PCIE.SLTSTA.at);
-    yield* this.writePort(bridge, PCIE.SLTSTA.at, status & CHANGE_BITS);
-    return status;
+  private recordOf(slot: HotplugSlot): SlotRecord | undefined {
+    return this.records.find((record) => record.slot === slot);
   }
 
   private bridgeOf(slot: HotplugSlot): PciDevice | undefined {
@@ -205,9 +260,5 @@ export class HotplugSlots {
 
   private *readPort(bridge: PciDevice, at: number): Process<number> {
     return yield* this.parts.config.value(configTarget(bridge), bridge.capabilities.pcie + at, 2);
-  }
-
-  private *writePort(bridge: PciDevice, at: number, value: number): Process<void> {
-    yield* this.parts.config.write(configTarget(bridge), bridge.capabilities.pcie + at, 2, value);
   }
 }

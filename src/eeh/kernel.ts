@@ -29,6 +29,7 @@ import { EehThaw } from './eeh-thaw.js';
 import { EehTree } from './eeh-tree.js';
 import type { OpalCalls, PhbNode } from './firmware.js';
 import { HotplugSlots } from './hotplug-slot.js';
+import { InterruptLines } from './interrupt-lines.js';
 import { DEFAULT_KERNEL_VERSION, type KernelQuirks, type KernelVersion, quirksOf } from './kernel-versions.js';
 import { KernelLog } from './log.js';
 import { PassedPes } from './passthrough.js';
@@ -158,7 +159,9 @@ export class LinuxKernel {
       checkDevice: (record) => this.check.checkDevice(record instanceof EehDev ? record : undefined),
       clearSilently: (controller, peNumber) => platform.clearSilently(controller, peNumber),
     });
+    const lines = new InterruptLines(ctx);
     this.opalEvents = new OpalEvents(ctx, {
+      lines,
       onPciError: () => this.onPciError(),
       interrupts: options.firmwareInterrupts ?? [],
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
@@ -189,7 +192,10 @@ export class LinuxKernel {
     const { hotplug } = this;
 
     const thaw = new EehThaw(ctx, platform);
-    this.slots = new HotplugSlots(ctx, { config: this.config, platform, thaw, hotplug: () => hotplug });
+    this.slots = new HotplugSlots(ctx, {
+      ...{ config: this.config, platform, thaw, enable, messages, lines },
+      hotplug: () => hotplug,
+    });
     const { slots } = this;
     const busReset = new PciBusReset(ctx, this.config);
     const platformReset = new EehPlatformReset(ctx, platform, tree, { busReset, slots });
@@ -354,7 +360,7 @@ export class LinuxKernel {
       handleSpecial: () => this.special.handle(),
     };
     sim.spawn(EEHD, this.events.worker(handling), daemon);
-    if (this.slots.armedSlots > 0) sim.spawn('pciehp', this.slots.worker(), daemon);
+    for (const { name, body } of this.slots.workers()) sim.spawn(name, body, daemon);
     sim.spawn('kopald', this.opalEvents.kopald(), daemon);
     sim.spawn('OPAL interrupts', this.opalEvents.interruptThread(), daemon);
   }

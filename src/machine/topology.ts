@@ -53,8 +53,10 @@ export interface SlotOptions {
 
 /** What the ports of switches can do besides passing packets on. */
 export interface PortFeatures {
-  /** Cards may come and go, and the port tells: Linux registers the slot for hotplug. Default no. */
+  /** Cards may come and go, and the port tells by its interrupt: Linux registers the slot for hotplug. Default no. */
   readonly hotPlug?: 'yes' | 'no';
+  /** How such a port interrupts: by message if software wants it, which is the default, or by its pin alone. */
+  readonly interrupts?: 'message' | 'pin';
   /** The port tells whether its link is up. Default yes; without it software can only wait. */
   readonly linkReporting?: 'yes' | 'no';
 }
@@ -173,6 +175,7 @@ export function buildBranch(sim: Simulator, phb: number, topology: Topology): Br
     timing: timing.switch,
     profile: timing.link,
     portOptions: portOptions(topology.ports),
+    portInterrupts: topology.ports?.interrupts ?? 'message',
   });
   for (const [port, { socket }] of filled.entries()) socket.plugInto(fan.ports[port]!.link);
   return { slots, bridges, switch: { name, phb, switch: fan }, card: fan };
@@ -181,7 +184,7 @@ export function buildBranch(sim: Simulator, phb: number, topology: Topology): Br
 function portOptions({ hotPlug = 'no', linkReporting = 'yes' }: PortFeatures = {}): PciExpressOption[] {
   return [
     'slot',
-    ...(hotPlug === 'yes' ? (['hot-plug-surprise'] as const) : []),
+    ...(hotPlug === 'yes' ? (['hot-plug-surprise', 'power-controller'] as const) : []),
     ...(linkReporting === 'yes' ? (['dll-active-reporting', 'surprise-down-reporting'] as const) : []),
     'ari-forwarding',
   ];

@@ -38,6 +38,13 @@ export function powerManagementCapability(place: CapabilityPlace): ConfigLayout<
   };
 }
 
+export const MSI_CONTROL_FIELDS = {
+  ENABLE: 0x0001,
+  CAPABLE: 0x000e,
+  ENABLED_COUNT: 0x0070,
+  ADDRESS_64: 0x0080,
+} as const;
+
 export type MsiRegister = 'MSI_CAP' | 'MSI_CONTROL' | 'MSI_ADDRESS' | 'MSI_ADDRESS_UPPER' | 'MSI_DATA';
 
 /** MSI with 64-bit address and `messages` (1 to 32) messages. */
@@ -50,7 +57,7 @@ export function msiCapability(place: CapabilityPlace, messages: 1 | 2 | 4 | 8 | 
       size: 2,
       reset: 0x0080 | (Math.log2(messages) << 1),
       writable: 0x0071,
-      fields: { ENABLE: 0x0001, CAPABLE: 0x000e, ENABLED_COUNT: 0x0070, ADDRESS_64: 0x0080 },
+      fields: MSI_CONTROL_FIELDS,
       about: 'enable, number of messages (as power of two)',
     },
     MSI_ADDRESS: { at: at + 4, size: 4, writable: 0xffff_fffc, about: 'address bits 31:2 of the message write' },
@@ -76,6 +83,9 @@ export type PciExpressOption =
   | 'hot-plug-surprise'
   | 'hot-plug'
   | 'power-controller'
+  | 'attention-button'
+  | 'latch-sensor'
+  | 'no-command-completed'
   | 'dll-active-reporting'
   | 'surprise-down-reporting'
   | 'function-level-reset'
@@ -145,7 +155,29 @@ const LNKSTA_WIDTH_UNIT = LNKSTA_FIELDS.WIDTH & -LNKSTA_FIELDS.WIDTH;
 export function linkStatusOf(link: { readonly speed: number; readonly width: number } | undefined): number {
   return link === undefined ? 0 : link.speed | (link.width * LNKSTA_WIDTH_UNIT);
 }
-export const SLTSTA_FIELDS = { PRESENCE_CHANGED: 0x0008, PRESENCE: 0x0040, DLL_CHANGED: 0x0100 } as const;
+export const SLTSTA_FIELDS = {
+  ATTENTION_BUTTON: 0x0001,
+  POWER_FAULT: 0x0002,
+  LATCH_CHANGED: 0x0004,
+  PRESENCE_CHANGED: 0x0008,
+  COMMAND_COMPLETED: 0x0010,
+  LATCH_OPEN: 0x0020,
+  PRESENCE: 0x0040,
+  DLL_CHANGED: 0x0100,
+} as const;
+/** The first six by the names of their events in slot status. */
+export const SLTCTL_FIELDS = {
+  ATTENTION_BUTTON: 0x0001,
+  POWER_FAULT: 0x0002,
+  LATCH_CHANGED: 0x0004,
+  PRESENCE_CHANGED: 0x0008,
+  COMMAND_COMPLETED: 0x0010,
+  DLL_CHANGED: 0x1000,
+  HOT_PLUG_INTERRUPT: 0x0020,
+  ATTENTION_INDICATOR: 0x00c0,
+  POWER_INDICATOR: 0x0300,
+  POWER_OFF: 0x0400,
+} as const;
 
 /** Encodings shared by Max_Payload_Size and Max_Read_Request_Size: 0 = 128 bytes, 5 = 4096. */
 export const encodeSize = (bytes: number): number => Math.log2(bytes) - 7;
@@ -236,22 +268,39 @@ function linkRegisters(spec: PciExpressSpec, has: Has): ConfigLayout<'LNKCAP' | 
   };
 }
 
+const SLTCAP_FIELDS = {
+  ATTENTION_BUTTON: 0x01,
+  POWER_CONTROLLER: 0x02,
+  LATCH_SENSOR: 0x04,
+  POWER_INDICATOR: 0x10,
+  SURPRISE: 0x20,
+  HOT_PLUG: 0x40,
+  NO_COMMAND_COMPLETED: 0x0004_0000,
+} as const;
+const SLOT_ABILITIES: readonly (readonly [PciExpressOption, number])[] = [
+  ['hot-plug-surprise', SLTCAP_FIELDS.HOT_PLUG | SLTCAP_FIELDS.SURPRISE],
+  ['hot-plug', SLTCAP_FIELDS.HOT_PLUG],
+  ['power-controller', SLTCAP_FIELDS.POWER_CONTROLLER | SLTCAP_FIELDS.POWER_INDICATOR],
+  ['attention-button', SLTCAP_FIELDS.ATTENTION_BUTTON],
+  ['latch-sensor', SLTCAP_FIELDS.LATCH_SENSOR],
+  ['no-command-completed', SLTCAP_FIELDS.NO_COMMAND_COMPLETED],
+];
+
 function slotRegisters(spec: PciExpressSpec, has: Has): ConfigLayout<'SLTCAP' | 'SLTCTL' | 'SLTSTA'> {
   const slot = has('slot');
   return {
     SLTCAP: {
       at: spec.at + 0x14,
       size: 4,
-      reset:
-        (has('hot-plug-surprise') ? 0x60 : 0) | (has('hot-plug') ? 0x40 : 0) | (has('power-controller') ? 0x12 : 0),
-      fields: { POWER_CONTROLLER: 0x02, POWER_INDICATOR: 0x10, SURPRISE: 0x20, HOT_PLUG: 0x40 },
+      reset: SLOT_ABILITIES.reduce((bits, [option, able]) => bits | (has(option) ? able : 0), 0),
+      fields: SLTCAP_FIELDS,
       about: 'what the slot can do',
     },
     SLTCTL: {
       at: spec.at + 0x18,
       size: 2,
       writable: slot ? 0x17ff : 0,
-      fields: { POWER_INDICATOR: 0x0300, POWER_OFF: 0x0400 },
+      fields: SLTCTL_FIELDS,
       about: 'slot events, indicators and power',
     },
     SLTSTA: {

@@ -3,35 +3,31 @@
  * Shared by root ports and switch downstream ports. Source: PCI Express base specification 7.8.6 to 7.8.11;
  * facts: ioda2-phb3 7.10, 7.11.1.
  */
-import {
-  decodeSize,
-  LNKCTL_FIELDS,
-  LNKSTA_FIELDS,
-  linkStatusOf,
-  type PciExpressRegister,
-  SLTSTA_FIELDS,
-} from './capabilities.js';
-import type { BridgeRegister } from './config-header.js';
+import { decodeSize, LNKCTL_FIELDS, LNKSTA_FIELDS, linkStatusOf, SLTSTA_FIELDS } from './capabilities.js';
 import type { ConfigSpace } from './config-space.js';
 import type { Link } from './link.js';
 import type { LinkSpeed } from './link-profile.js';
+import type { PortRegister, SlotEvents } from './slot-events.js';
 
-export type PortRegister = BridgeRegister | PciExpressRegister;
-
-/** Connects the configuration registers of a port with its link. */
-export function bindPortToLink(config: ConfigSpace<PortRegister>, link: Link): void {
+/** Connects the configuration registers of a port with its link, and with its interrupt if its slot has one. */
+export function bindPortToLink(config: ConfigSpace<PortRegister>, link: Link, events?: SlotEvents): void {
   const reportsActive = config.has('LNKCAP', 'DLL_ACTIVE');
   const hasSlot = config.has('PCIE_FLAGS', 'SLOT');
   config.hook('LNKSTA', { onRead: (stored) => (stored & ~LINK_LIVE) | linkStatus(link, reportsActive) });
-  config.hook('SLTSTA', { onRead: (stored) => (stored & ~SLTSTA_FIELDS.PRESENCE) | presence(config, link, hasSlot) });
+  config.hook('SLTSTA', {
+    onRead: (stored) => (stored & ~SLTSTA_FIELDS.PRESENCE) | presence(config, link, hasSlot),
+    ...(events === undefined ? {} : { onWrite: () => events.update() }),
+  });
   config.hook('BRIDGE_CONTROL', {
     onWrite: () => link.setHotReset(config.has('BRIDGE_CONTROL', 'SECONDARY_BUS_RESET') ? 'asserted' : 'released'),
   });
   config.hook('LNKCTL', { onWrite: (_value, _old, written) => controlLink(config, link, written) });
   config.hook('LNKCTL2', { onWrite: () => link.setTargetSpeed(targetSpeed(config, link)) });
   config.hook('DEVCTL', { onWrite: () => link.setMaxPayload(decodeSize(config.field('DEVCTL', 'MAX_PAYLOAD'))) });
-  if (hasSlot) link.onChange(changeLatch(config));
-  if (hasPowerController(config)) config.hook('SLTCTL', { onWrite: () => link.setSlotPower(slotPower(config)) });
+  if (hasSlot) link.onChange(changeLatch(config, events));
+  if (hasPowerController(config) || events !== undefined) {
+    config.hook('SLTCTL', { onWrite: () => controlSlot(config, link, events) });
+  }
 }
 
 /** After the port's registers were reset, the link must follow what they now say. */
@@ -48,6 +44,12 @@ const hasPowerController = (config: ConfigSpace<PortRegister>): boolean =>
   config.has('PCIE_FLAGS', 'SLOT') && config.has('SLTCAP', 'POWER_CONTROLLER');
 const slotPower = (config: ConfigSpace<PortRegister>): 'on' | 'off' =>
   config.has('SLTCTL', 'POWER_OFF') ? 'off' : 'on';
+
+/** The command is begun before the link hears of it, so that a change it makes is an event of its own. */
+function controlSlot(config: ConfigSpace<PortRegister>, link: Link, events: SlotEvents | undefined): void {
+  events?.startCommand();
+  if (hasPowerController(config)) link.setSlotPower(slotPower(config));
+}
 
 const LINK_LIVE = LNKSTA_FIELDS.SPEED | LNKSTA_FIELDS.WIDTH | LNKSTA_FIELDS.TRAINING | LNKSTA_FIELDS.DLL_ACTIVE;
 
@@ -74,13 +76,15 @@ function targetSpeed(config: ConfigSpace<PortRegister>, link: Link): LinkSpeed {
 }
 
 /** Latches the slot's change bits; remembers what was there before. */
-function changeLatch(config: ConfigSpace<PortRegister>): (link: Link) => void {
+function changeLatch(config: ConfigSpace<PortRegister>, events: SlotEvents | undefined): (link: Link) => void {
+  const reportsActive = config.has('LNKCAP', 'DLL_ACTIVE');
   let card = false;
   let active = false;
   return (link) => {
     if (card !== link.cardInserted) config.or('SLTSTA', SLTSTA_FIELDS.PRESENCE_CHANGED);
-    if (active !== link.isUp) config.or('SLTSTA', SLTSTA_FIELDS.DLL_CHANGED);
+    if (reportsActive && active !== link.isUp) config.or('SLTSTA', SLTSTA_FIELDS.DLL_CHANGED);
     card = link.cardInserted;
     active = link.isUp;
+    events?.update();
   };
 }

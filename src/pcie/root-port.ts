@@ -13,12 +13,15 @@ import {
   type UncorrectableError,
 } from './aer-capability.js';
 import { BridgeHeader } from './bridge-header.js';
+import type { MsiRegister } from './capabilities.js';
 import { STATUS_FIELDS } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
+import type { InterruptHost } from './device-interrupts.js';
 import { type AdvisoryError, ErrorReporter, LINK_ERROR_STATUS } from './error-reporter.js';
 import { InterruptWires } from './interrupt-wires.js';
 import type { Link } from './link.js';
-import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
+import { bindPortToLink, followRegisters } from './port-registers.js';
+import { type PortRegister, raisesSlotEvents, SlotEvents } from './slot-events.js';
 import {
   busOf,
   completion,
@@ -47,6 +50,8 @@ export interface RootPortError {
   readonly message: ErrorMessage | undefined;
 }
 
+type SlotSpace = ConfigSpace<RootPortRegister | MsiRegister>;
+
 const ERROR_KINDS: Readonly<Record<number, ErrorMessage>> = {
   [MessageCode.ERR_COR]: 'ERR_COR',
   [MessageCode.ERR_NONFATAL]: 'ERR_NONFATAL',
@@ -60,7 +65,11 @@ const MESSAGE_ENABLES = {
   ERR_FATAL: { control: 'SERR_FATAL', command: 'FATAL' },
 } as const satisfies Record<ErrorMessage, { control: string; command: string }>;
 
-export class RootPort implements TlpSink {
+/** Wires of the device below and of the port itself: numbers that the joining turns alike. */
+const BELOW = 0;
+const OWN_PIN = 4;
+
+export class RootPort implements TlpSink, InterruptHost {
   readonly config: ConfigSpace<RootPortRegister>;
   readonly header: BridgeHeader;
   /** Packets from below that the port did not let through. */
@@ -71,10 +80,13 @@ export class RootPort implements TlpSink {
    */
   surpriseDown: 'any-loss' | 'unexpected' = 'any-loss';
 
+  /** Of a hot-plug slot; only a port with an interrupt pin tells of it. */
+  readonly events: SlotEvents | undefined;
+
   private readonly reporter: ErrorReporter;
   private inner: TlpSink | undefined;
   private wasUp = false;
-  private readonly wires = new InterruptWires(1);
+  private readonly wires = new InterruptWires(OWN_PIN + 1);
   private readonly errorListeners: ((event: RootPortError) => void)[] = [];
 
   constructor(
@@ -86,7 +98,8 @@ export class RootPort implements TlpSink {
     this.config = new ConfigSpace(name, layout);
     this.header = new BridgeHeader(this.config);
     this.reporter = new ErrorReporter(this.config);
-    bindPortToLink(this.config, link);
+    this.events = raisesSlotEvents(this.config) ? new SlotEvents(sim, this.config as SlotSpace, this) : undefined;
+    bindPortToLink(this.config, link, this.events);
     link.up.attach(this);
     link.onChange(() => this.linkChanged());
     link.onError((error, at) => {
@@ -106,6 +119,16 @@ export class RootPort implements TlpSink {
   /** Own identifier: bus 0 as seen by the primary bus register, device 0, function 0. */
   get rid(): number {
     return this.config.get('PRIMARY_BUS') << 8;
+  }
+
+  get busMaster(): boolean {
+    return this.header.forwardsUpward;
+  }
+
+  /** The port's own interrupt, to the chip around it. */
+  transmit(tlp: Tlp): void {
+    if (tlp.kind === 'Msg') this.sendInterrupts(this.wires.follow(OWN_PIN, tlp.messageCode!));
+    else this.inner?.receive(tlp);
   }
 
   get crsVisible(): boolean {
@@ -150,9 +173,12 @@ export class RootPort implements TlpSink {
       this.inner?.receive(tlp);
       return;
     }
-    this.wires.follow(0, tlp.messageCode!);
-    const error = ERROR_KINDS[tlp.messageCode!];
-    if (error === undefined) this.inner?.receive(tlp);
+    const code = tlp.messageCode!;
+    const changed = this.wires.follow(BELOW, code);
+    const error = ERROR_KINDS[code];
+    // A port with a pin of its own joins it with that of the device; else nothing is to be joined.
+    if (this.events !== undefined && InterruptWires.isInterrupt(code)) this.sendInterrupts(changed);
+    else if (error === undefined) this.inner?.receive(tlp);
     else this.errorFromBelow(error, tlp);
   }
 
@@ -180,6 +206,8 @@ export class RootPort implements TlpSink {
   /** Reset of the whole port with its core; sticky bits go too on 'fundamental'. */
   reset(kind: ResetKind): void {
     this.config.reset(kind);
+    this.events?.reset();
+    this.sendInterrupts(this.wires.drop(OWN_PIN));
     followRegisters(this.config, this.link);
   }
 
@@ -244,8 +272,12 @@ export class RootPort implements TlpSink {
     this.wasUp = this.link.isUp;
     if (!fell) return;
     // A device behind a dead link cannot take its interrupt back, so the port does (6.1 of the specification).
-    for (const code of this.wires.drop(0)) this.inner?.receive(message(this.rid, code));
+    this.sendInterrupts(this.wires.drop(BELOW));
     if (this.surpriseDown === 'any-loss') this.raiseSurpriseDown();
+  }
+
+  private sendInterrupts(codes: readonly number[]): void {
+    for (const code of codes) this.inner?.receive(message(this.rid, code));
   }
 
   private raiseSurpriseDown(): void {

@@ -5,15 +5,24 @@
 import type { Simulator } from '../sim/simulator.js';
 import { type AerRegister, aerCapability } from './aer-capability.js';
 import { BridgeHeader } from './bridge-header.js';
-import { type PciExpressOption, type PciExpressSpec, pciExpressCapability } from './capabilities.js';
+import {
+  type MsiRegister,
+  msiCapability,
+  type PciExpressOption,
+  type PciExpressSpec,
+  pciExpressCapability,
+} from './capabilities.js';
 import { bridgeHeader } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
+import type { InterruptHost } from './device-interrupts.js';
 import { Link } from './link.js';
 import { LINK_PROFILE, type LinkProfile, type LinkSpeed, type LinkWidth, switchCredits } from './link-profile.js';
 import { PortErrors } from './port-errors.js';
-import { bindPortToLink, followRegisters, type PortRegister } from './port-registers.js';
+import { bindPortToLink, followRegisters } from './port-registers.js';
+import { type PortRegister, raisesSlotEvents, SlotEvents } from './slot-events.js';
 import { bdf, type ErrorMessage, type Tlp, type TlpSink } from './tlp.js';
 
+/** Ports with hot-plug slots that send messages have those of MSI, too. */
 export type SwitchRegister = PortRegister | AerRegister;
 
 /** What distinguishes one switch from another. */
@@ -23,8 +32,11 @@ export interface SwitchPortSpec {
   readonly maxSpeed: LinkSpeed;
   readonly maxWidth: LinkWidth;
   readonly options: readonly PciExpressOption[];
+  /** How a port with a hot-plug slot can interrupt: by its pin alone, or by message as well. */
+  readonly interrupts: 'pin' | 'message';
 }
 
+const MSI_AT = 0x48;
 const PCIE_AT = 0x68;
 const AER_AT = 0x100;
 const BRIDGE_CLASS = 0x06_0400;
@@ -40,8 +52,11 @@ export function switchLayout(spec: SwitchPortSpec, port: 'upstream' | 'downstrea
     options: spec.options,
   };
   const identity = { vendorId: spec.vendorId, deviceId: spec.deviceId, classCode: BRIDGE_CLASS };
+  const tells = spec.options.includes('hot-plug') || spec.options.includes('hot-plug-surprise');
+  const message = tells && spec.interrupts === 'message';
   return {
-    ...bridgeHeader({ ...identity, capabilityPointer: PCIE_AT }),
+    ...bridgeHeader({ ...identity, capabilityPointer: message ? MSI_AT : PCIE_AT, interruptPin: tells ? 1 : 0 }),
+    ...(message ? msiCapability({ at: MSI_AT, next: PCIE_AT }, 1) : {}),
     ...pciExpressCapability(pcie),
     ...aerCapability({ at: AER_AT, next: 0 }),
   };
@@ -52,14 +67,22 @@ export interface SwitchCore {
   readonly internalBus: number;
   fromBelow(port: SwitchPort, tlp: Tlp): void;
   linkFell(port: SwitchPort): void;
+  /** The port's own interrupt: a message up, or a change of its pin. */
+  interruptFrom(port: SwitchPort, tlp: Tlp): void;
+  /** The port was reset: its own pin is down. */
+  pinFell(port: SwitchPort): void;
   report(requesterId: number, message: ErrorMessage | undefined): void;
 }
 
-export class SwitchPort implements TlpSink {
+type SlotSpace = ConfigSpace<SwitchRegister | MsiRegister>;
+
+export class SwitchPort implements TlpSink, InterruptHost {
   readonly config: ConfigSpace<SwitchRegister>;
   readonly header: BridgeHeader;
   readonly link: Link;
   readonly errors: PortErrors;
+  /** Of a hot-plug slot. */
+  readonly events: SlotEvents | undefined;
   private wasUp = false;
   private planned = false;
 
@@ -81,7 +104,8 @@ export class SwitchPort implements TlpSink {
     const { maxSpeed, maxWidth } = spec;
     this.link = new Link(sim, `${name} link`, { maxSpeed, maxWidth, profile });
     this.link.up.advertise(switchCredits(profile));
-    bindPortToLink(this.config, this.link);
+    this.events = raisesSlotEvents(this.config) ? new SlotEvents(sim, this.config as SlotSpace, this) : undefined;
+    bindPortToLink(this.config, this.link, this.events);
     followRegisters(this.config, this.link);
     this.link.up.attach(this);
     this.errors.watch(this.link, 'up');
@@ -95,6 +119,15 @@ export class SwitchPort implements TlpSink {
     return this.config.has('DEVCTL2', 'ARI_FORWARDING') ? 'on' : 'off';
   }
 
+  get busMaster(): boolean {
+    return this.header.forwardsUpward;
+  }
+
+  /** The port's own packets. */
+  transmit(tlp: Tlp): void {
+    this.wiring.core.interruptFrom(this, tlp);
+  }
+
   receive(tlp: Tlp): void {
     // Packets with a damaged end-to-end CRC pass, too: their receiver decides (2.7.1).
     if (this.errors.admit(tlp) !== 'dropped') this.wiring.core.fromBelow(this, tlp);
@@ -104,6 +137,10 @@ export class SwitchPort implements TlpSink {
   resetBy(kind: ResetKind): void {
     this.planned = true;
     this.config.reset(kind);
+    if (this.events !== undefined) {
+      this.events.reset();
+      this.wiring.core.pinFell(this);
+    }
     followRegisters(this.config, this.link);
     if (kind === 'fundamental') this.link.setPerst('asserted');
     else this.link.setHotReset('asserted');

@@ -59,6 +59,8 @@ export interface SwitchOptions {
   readonly maxSpeed?: LinkSpeed;
   readonly maxWidth?: LinkWidth;
   readonly portOptions?: readonly PciExpressOption[];
+  /** How ports with hot-plug slots can interrupt; default by message. */
+  readonly portInterrupts?: 'pin' | 'message';
   readonly timing?: SwitchTiming;
   readonly profile?: LinkProfile;
 }
@@ -69,6 +71,9 @@ interface Forwarded {
   readonly out: LinkEnd | undefined;
   readonly port: SwitchPort | undefined;
 }
+
+/** Wires of the ports' own pins stand behind those from below: a multiple of four, so that they are turned as much. */
+const OWN_PINS = 32;
 
 export class Switch implements TlpSink, LinkPartner, SwitchCore {
   readonly maxSpeed: LinkSpeed;
@@ -102,6 +107,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       maxSpeed: this.maxSpeed,
       maxWidth: this.maxWidth,
       options: options.portOptions ?? ['slot', 'dll-active-reporting', 'surprise-down-reporting', 'ari-forwarding'],
+      interrupts: options.portInterrupts ?? 'message',
     };
     this.config = new ConfigSpace(
       `${name} upstream`,
@@ -115,7 +121,7 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
       link: 'primary',
       report: (kind) => this.report(this.rid, kind),
     });
-    this.wires = new InterruptWires(options.downstreamPorts);
+    this.wires = new InterruptWires(OWN_PINS + options.downstreamPorts);
     this.forwardEvent = sim.handler(`${name} forward`, (slot, life) => this.forwardNow(slot, life));
     const wiring = { core: this, spec, profile: options.profile };
     this.ports = Array.from(
@@ -170,6 +176,16 @@ export class Switch implements TlpSink, LinkPartner, SwitchCore {
 
   linkFell(port: SwitchPort): void {
     this.sendInterrupts(this.wires.drop(port.device));
+  }
+
+  interruptFrom(port: SwitchPort, tlp: Tlp): void {
+    if (tlp.kind === 'Msg') this.sendInterrupts(this.wires.follow(OWN_PINS + port.device, tlp.messageCode!));
+    else if (this.header.forwardsUpward) this.pass(tlp, this.link?.down, undefined);
+    else this.refuse(tlp, undefined);
+  }
+
+  pinFell(port: SwitchPort): void {
+    this.sendInterrupts(this.wires.drop(OWN_PINS + port.device));
   }
 
   report(requesterId: number, kind: ErrorMessage | undefined): void {

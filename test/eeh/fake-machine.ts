@@ -63,6 +63,9 @@ export class FakePhb {
   informative: 'pending' | 'none' = 'none';
   presence = 1;
   presenceRc: number = OpalStatus.SUCCESS;
+  /** As firmware remembers it. */
+  power = 1;
+  powerRc: number = OpalStatus.SUCCESS;
   card: 'plugged' | 'gone' = 'plugged';
   diag: Uint8Array = new Uint8Array(4392);
   /** Answers of the coming resets, one list each: reset, then polls. Empty: the usual ones. */
@@ -109,7 +112,8 @@ export class FakePhb {
 }
 
 function rootPort(options: FakePhbOptions): ConfigSpace {
-  const identity = { vendorId: 0x1014, deviceId: 0x03dc, classCode: 0x06_0400, capabilityPointer: 0x40 };
+  const interruptPin = options.slot === undefined ? (0 as const) : (1 as const);
+  const identity = { vendorId: 0x1014, deviceId: 0x03dc, classCode: 0x06_0400, capabilityPointer: 0x40, interruptPin };
   const layout = {
     ...bridgeHeader(identity),
     ...powerManagementCapability({ at: 0x40, next: 0x48 }),
@@ -320,7 +324,15 @@ export class FakeOpal implements OpalCalls {
   }
 
   *pciSetPowerState(id: number | bigint, state: number): Process<number> {
-    return yield* this.begin('POWER', id, state);
+    const rc = yield* this.begin('POWER', id, state);
+    if (rc === OpalStatus.SUCCESS) this.phb(id).power = state;
+    return rc;
+  }
+
+  *pciGetPowerState(id: number | bigint): Process<{ rc: number; state: number }> {
+    yield* this.begin('GET_POWER', id);
+    const { powerRc, power } = this.phb(id);
+    return { rc: powerRc, state: power };
   }
 
   *checkToken(): Process<number> {
@@ -470,6 +482,7 @@ export function phbNode(id: number, options: FakePhbOptions): PhbNode {
     m32: { cpuBase: CPU_BASE + id * 2 ** 31, pciBase: 0x8000_0000, sizeBytes: M32_BYTES },
     tceKillAddress: TCE_KILL,
     diagDataBytes: 4392,
+    lsiBase: 0x800 * (id + 1),
     ...(options.devices === undefined ? {} : { devices: [ROOT_PORT, ...functions] }),
     ...(options.compatible === undefined ? {} : { compatible: options.compatible }),
     ...(options.hubId === undefined ? {} : { hubId: options.hubId }),

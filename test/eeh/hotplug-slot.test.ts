@@ -1,17 +1,18 @@
 /** Hotplug slots and recovery. Facts: eeh-linux 7.4, 10, 19. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PeState } from '../../src/eeh/eeh-flags.js';
 import type { PciBus } from '../../src/eeh/pci/device.js';
 import { Presence } from '../../src/opal/opal-api.js';
-import { FakeMachine, type FakePhbOptions, ROOT_PORT } from './fake-machine.js';
+import { FakeMachine, type FakePhb, type FakePhbOptions, ROOT_PORT } from './fake-machine.js';
 import { AWARE, StubDriver } from './stub-driver.js';
 
 const SURPRISE = { hotplug: 'registered', surprisePluggable: true, label: 'S1' } as const;
 const CHANGED = { presence: 0x0008, link: 0x0100 } as const;
 
-function machineWith(phb: FakePhbOptions = {}, driver = new StubDriver(AWARE)) {
+function machineWith(phb: FakePhbOptions = {}, driver = new StubDriver(AWARE), prepare?: (phb: FakePhb) => void) {
   const machine = new FakeMachine({ phbs: [{ slot: SURPRISE, ...phb }], kernel: { drivers: [driver] } });
   const port = machine.phb.functions.get(ROOT_PORT)!;
+  prepare?.(machine.phb);
   machine.boot();
   const bus = machine.kernel.controllers[0]!.findBus(1) as PciBus;
   return { machine, port, bus, driver };
@@ -196,6 +197,128 @@ describe('a card that is pulled', () => {
     machine.runFor(1);
     expect(events(machine).at(-1)).toBe('pci 0000:00:00.0: PCI slot [S1] added (IRQ: 32)');
     expect(driver.diary.at(-1)).toBe('probe 0000:01:00.0');
+  });
+});
+
+/** A card is put in, and its link is up. */
+function putIn({ machine, port, bus }: Setup): void {
+  machine.phb.card = 'plugged';
+  machine.phb.presence = Presence.PRESENT;
+  port.set('LNKSTA', 0x3103);
+  port.set('SLTSTA', 0x40 | CHANGED.link);
+  machine.run(machine.kernel.slots.interrupt(bus));
+  machine.runFor(1);
+}
+
+describe('the power of a slot', () => {
+  const powerOf = ({ machine }: Setup): string[] =>
+    machine.opal.calls.filter((call) => /POWER/.test(call)).map((call) => call.replace(/\([0-9a-f]+(,.)?\)/, '$1'));
+  const dark = (phb: FakePhb): void => {
+    phb.card = 'gone';
+    phb.power = 0;
+  };
+
+  it('is switched on again for the next card, and asked for before', () => {
+    const setup = machineWith();
+    pull(setup);
+    setup.machine.runFor(1);
+    expect(powerOf(setup)).toEqual(['POWER,0']);
+    putIn(setup);
+    expect(powerOf(setup)).toEqual(['POWER,0', 'GET_POWER', 'POWER,1']);
+    expect(setup.machine.phb.power).toBe(1);
+  });
+
+  it('is left to the next event where the slot is empty or dark at boot', () => {
+    const empty = machineWith({}, undefined, (phb) => {
+      phb.presence = Presence.EMPTY;
+      phb.card = 'gone';
+    });
+    putIn(empty);
+    expect(powerOf(empty)).toEqual(['GET_POWER']);
+    expect(empty.driver.diary.at(-1)).toBe('probe 0000:01:00.0');
+    const off = machineWith({}, undefined, dark);
+    expect(off.machine.phb.power).toBe(0);
+    putIn(off);
+    expect(powerOf(off)).toEqual(['GET_POWER', 'POWER,1']);
+    expect(off.driver.diary.at(-1)).toBe('probe 0000:01:00.0');
+  });
+
+  it('that does not come on leaves the card alone, until the next event', () => {
+    const setup = machineWith({}, undefined, dark);
+    setup.machine.opal.fail.set('POWER', -6);
+    putIn(setup);
+    expect(setup.machine.kernel.log.texts()).toContain('pci 0000:00:00.0: Error -5 powering on');
+    expect(setup.driver.diary).toEqual([]);
+    setup.machine.opal.fail.clear();
+    putIn(setup);
+    expect(setup.driver.diary).toEqual(['probe 0000:01:00.0']);
+  });
+
+  it('that firmware cannot tell counts as on', () => {
+    const setup = machineWith();
+    pull(setup);
+    setup.machine.runFor(1);
+    setup.machine.phb.powerRc = -6;
+    putIn(setup);
+    expect(setup.machine.kernel.log.texts()).toContain('pci 0000:00:00.0: Error -5 getting power status');
+    expect(setup.driver.diary.at(-1)).toBe('probe 0000:01:00.0');
+    Object.defineProperty(setup.machine.opal, 'pciGetPowerState', { value: undefined });
+    pull(setup);
+    setup.machine.runFor(1);
+    putIn(setup);
+    expect(setup.machine.kernel.log.texts()).toContain('pci 0000:00:00.0: Error -6 getting power status');
+  });
+
+  it('and the devices behind it are looked at once for each card', () => {
+    const setup = machineWith();
+    const added = vi.spyOn(setup.machine.kernel.hotplug, 'addDevices');
+    putIn(setup);
+    expect(events(setup.machine)).toHaveLength(1);
+    expect(added).not.toHaveBeenCalled();
+    pull(setup);
+    setup.machine.runFor(1);
+    for (let time = 0; time < 3; time++) putIn(setup);
+    expect(added).toHaveBeenCalledTimes(1);
+  });
+
+  it('is no matter while nobody can tell whether a card is there', () => {
+    const setup = machineWith();
+    pull(setup);
+    setup.machine.runFor(1);
+    setup.machine.phb.presenceRc = -6;
+    putIn(setup);
+    expect(setup.machine.kernel.devices).toHaveLength(1);
+    expect(powerOf(setup)).toEqual(['POWER,0']);
+    setup.machine.phb.presenceRc = 0;
+    putIn(setup);
+    expect(setup.machine.kernel.devices).toHaveLength(2);
+  });
+});
+
+describe('the interrupt of a slot', () => {
+  it('comes by the wire of its port, and is left alone where there is none', () => {
+    const none = machineWith({}, undefined, (phb) => phb.functions.get(ROOT_PORT)!.set('INTERRUPT_PIN', 0));
+    expect([none.machine.kernel.slots.armedSlots, none.port.get('SLTCTL')]).toEqual([0, 0]);
+    const setup = machineWith();
+    const { machine, port, driver } = setup;
+    machine.phb.card = 'gone';
+    machine.phb.presence = Presence.EMPTY;
+    port.set('LNKSTA', 0);
+    port.set('SLTSTA', CHANGED.link);
+    machine.port.interrupts.setLevel(0x800, 0, 5, true);
+    machine.runFor(0.000_5);
+    machine.port.interrupts.setLevel(0x800, 0, 5, false);
+    machine.runFor(1);
+    expect(events(machine)[0]).toBe('pci 0000:00:00.0: PCI slot [S1] removed (IRQ: 32)');
+    expect(driver.diary.at(-1)).toBe('remove 0000:01:00.0');
+    expect(machine.opal.calls.filter((call) => call.startsWith('HANDLE_INTERRUPT'))).toEqual([]);
+  });
+
+  it('is asked for once: a second look at the slots changes nothing', () => {
+    const { machine } = machineWith();
+    machine.run(machine.kernel.slots.register());
+    expect(machine.kernel.slots.armedSlots).toBe(1);
+    expect(machine.opal.calls).toEqual([]);
   });
 });
 

@@ -135,7 +135,7 @@ export class DeviceFeatures {
     const { MSI, MSIX } = Capability;
     for (const id of [MSI, MSIX]) {
       const at = yield* this.config.findCapability(target, id);
-      if (id === MSIX) device.capabilities.msix = at;
+      device.capabilities[id === MSIX ? 'msix' : 'msi'] = at;
       if (at === 0) continue;
       const control = yield* this.config.value(target, at + 2, 2);
       const enable = id === MSIX ? MSIX_ENABLE : MSI_ENABLE;

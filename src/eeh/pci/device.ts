@@ -176,6 +176,7 @@ export interface DeviceCapabilities {
   pcix: number;
   advancedFeatures: number;
   aer: number;
+  msi: number;
   msix: number;
   /** PCIe flags: version, port type, slot. Meaningless without a PCIe capability. */
   pcieFlags: number;
@@ -188,7 +189,7 @@ export interface DeviceCapabilities {
 
 export function noCapabilities(): DeviceCapabilities {
   return {
-    ...{ powerManagement: 0, pcie: 0, pcix: 0, advancedFeatures: 0, aer: 0, msix: 0 },
+    ...{ powerManagement: 0, pcie: 0, pcix: 0, advancedFeatures: 0, aer: 0, msi: 0, msix: 0 },
     ...{ pcieFlags: 0, portType: 0, deviceCapabilities: 0, linkReporting: 'no', configBytes: 0x100 },
   };
 }

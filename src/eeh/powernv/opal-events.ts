@@ -6,6 +6,7 @@ import { OpalEvent } from '../../opal/opal-api.js';
 import { type Process, Signal, wait, waitFor } from '../../sim/process.js';
 import { ms } from '../../sim/time.js';
 import type { KernelContext } from '../context.js';
+import type { InterruptLines } from '../interrupt-lines.js';
 import { DEFAULT_PRIORITY, SERVER_SHIFT } from '../pci/messages.js';
 
 /** Interrupt number of the PCI error event inside the event domain: the number of its bit. */
@@ -16,6 +17,8 @@ export interface OpalEventOptions {
   readonly heartbeatMs?: number;
   /** opal-interrupts: what firmware wants to be called for. */
   readonly interrupts: readonly number[];
+  /** Interrupts of devices, which have handlers of their own. */
+  readonly lines: InterruptLines;
   /** The handler of the PCI error event. */
   readonly onPciError: () => void;
 }
@@ -56,13 +59,18 @@ export class OpalEvents {
     }
   }
 
-  /** Takes every interrupt; all belong to firmware, devices here work without. */
+  /** Takes every interrupt; those that no driver asked for belong to firmware. */
   *interruptThread(): Process<void> {
     const { interrupts } = this.ctx.port;
     for (;;) {
       const taken = interrupts.take();
       if (taken === undefined) {
         yield* wait(interrupts.raised);
+        continue;
+      }
+      const line = this.options.lines.find(taken.irq);
+      if (line !== undefined) {
+        yield* this.options.lines.handle(line);
         continue;
       }
       const { events } = yield* this.ctx.opal.handleInterrupt(taken.irq);

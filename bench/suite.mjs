@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} MeasuredSuite       one that does not run inside this process, and measures itself
- * @property {'accesses/s'} unit
+ * @property {'accesses/s' | 'MB/s'} unit
  * @property {() => Promise<{median: number, samples: number, rme: number, checksum: number, notes?: string[]}>} measure
  */
 
@@ -16,7 +16,7 @@
 
 /** Units of a time, less is better: how many of them are a second. */
 export const UNIT_PER_SECOND = { ns: 1e9, ms: 1e3 };
-const UNITS = [...Object.keys(UNIT_PER_SECOND), 'events/s', 'accesses/s'];
+const UNITS = [...Object.keys(UNIT_PER_SECOND), 'events/s', 'accesses/s', 'MB/s'];
 
 /** Suites of the file that was loaded, by name. @type {Map<string, Suite | MeasuredSuite>} */
 export const suites = new Map();

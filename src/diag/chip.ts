@@ -1,6 +1,8 @@
 /** One description per chip: which dump field is which register, and which bit of one register points to another. */
 import type { BitTable } from './bit-table.js';
 import type { DiagChip, DiagLayout } from './layout.js';
+import { P7IOC_LAYOUT } from './p7ioc/layout.js';
+import { P7IOC_ERR, P7IOC_INA, P7IOC_INB, P7IOC_LEM, P7IOC_NO_NEST, P7IOC_OUT, P7IOC_SUMMARY } from './p7ioc/tables.js';
 import { PHB3_LAYOUT } from './phb3/layout.js';
 import { PHB3_INA, PHB3_INB, PHB3_LEM, PHB3_NEST_FIR, PHB3_OUT, PHB3_PHB, PHB3_SUMMARY } from './phb3/tables.js';
 import { PHB4_LAYOUT } from './phb4/layout.js';
@@ -37,7 +39,8 @@ export interface ChipDescription {
   readonly extra: readonly { readonly label: string; readonly field: string; readonly table: BitTable }[];
   /** NFIR bits that, all set, mean firmware forced the fence. */
   readonly forcedFence: readonly number[];
-  readonly fenceBit: number;
+  /** Undefined: the dump does not say; a first error that firmware lets fence the bridge tells. */
+  readonly fenceBit: number | undefined;
   /** LEM bit that only says "look at the PCIe core registers". */
   readonly lemPointer: number | undefined;
   /** The last PE: requester IDs of devices that have none yet. */
@@ -73,6 +76,25 @@ const PHB3: ChipDescription = {
   reservedPes: [0xff],
 };
 
+const P7IOC: ChipDescription = {
+  chip: 'p7ioc',
+  layout: P7IOC_LAYOUT,
+  lem: P7IOC_LEM,
+  nest: P7IOC_NO_NEST,
+  summary: P7IOC_SUMMARY,
+  traps: [
+    trap('PhbErr', 'phb', P7IOC_ERR),
+    trap('OutErr', 'mmio', P7IOC_OUT),
+    trap('InAErr', 'dma0', P7IOC_INA),
+    trap('InBErr', 'dma1', P7IOC_INB),
+  ],
+  extra: [],
+  forcedFence: [],
+  fenceBit: undefined,
+  lemPointer: undefined,
+  reservedPes: [0x7f],
+};
+
 const PHB4: ChipDescription = {
   chip: 'phb4',
   layout: PHB4_LAYOUT,
@@ -106,4 +128,4 @@ const PHB4: ChipDescription = {
   reservedPes: [0xff, 0x1ff],
 };
 
-export const CHIPS: Readonly<Record<DiagChip, ChipDescription>> = { phb3: PHB3, phb4: PHB4 };
+export const CHIPS: Readonly<Record<DiagChip, ChipDescription>> = { p7ioc: P7IOC, phb3: PHB3, phb4: PHB4 };

@@ -4,6 +4,7 @@ import { CHIPS, type ChipDescription, type TrapDescription } from './chip.js';
 import { type Dump, word } from './dump.js';
 import { decodeLink, namePciFlags, PCI_WORDS } from './pci-words.js';
 import { formatRid } from './pest.js';
+import { readTlpEitherWay } from './tlp.js';
 
 export interface DecodedBit extends NamedBit {
   /** Latched by the first error of this register. */
@@ -69,7 +70,8 @@ function decodeTlpHeader(dump: Dump): DecodedRegister[] {
     digits: 8 as const,
   }));
   if (words.every((entry) => entry.value === 0n)) return [];
-  const notes = dump.form === 'opal' ? ['bytes in the order of the PCIe specification'] : [];
+  const packet = readTlpEitherWay(words.map(({ value }) => Number(value)));
+  const notes = packet === undefined ? [] : [packet.text];
   return [{ label: 'RootErrLog', about: 'header of the packet the root port logged', words, bits: [], notes }];
 }
 

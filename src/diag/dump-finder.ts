@@ -1,20 +1,23 @@
-/** Finds register dumps in log text: the kernel's PHB3 and PHB4 form and the firmware console's form. Facts: phb4-diag 2, ioda2-phb3 9.3. */
+/** Finds register dumps in log text: the kernel's forms and the firmware console's form. Facts: phb4-diag 2, ioda2-phb3 9.3. */
 import { CHIPS } from './chip.js';
 import type { Dump } from './dump.js';
 import { type DiagChip, type DiagLine, fieldBytes } from './layout.js';
+import { HUB_LINES, HUB_LONG_NAMES, type HubDump } from './p7ioc/hub-text.js';
+import { P7IOC_OLD_NAMES } from './p7ioc/layout.js';
 import { OPAL_CONSOLE_NAMES } from './phb4/layout.js';
-import { type Anchor, endsInsideMark, type Segment, segmentLine } from './text/anchors.js';
+import { type Anchor, type Segment, segmentLine } from './text/anchors.js';
 import type { TextLine } from './text/clean.js';
 import { DumpBuilder } from './text/dump-builder.js';
+import { LineJoiner } from './text/joiner.js';
 import { PendingRecord, type WantedWords } from './text/record.js';
 
 export interface FoundDumps {
   readonly dumps: readonly Dump[];
-  /** P7IOC dumps: recognised, not decoded. */
-  readonly p7ioc: readonly { readonly line: number; readonly phbText: string }[];
+  /** Of the P7IOC hub, which is no bridge. */
+  readonly hubs?: readonly HubDump[];
 }
 
-const CHIP_OF_TITLE: Readonly<Record<string, DiagChip | 'p7ioc'>> = {
+const CHIP_OF_TITLE: Readonly<Record<string, DiagChip>> = {
   PHB3: 'phb3',
   PHB4: 'phb4',
   PHB5: 'phb4',
@@ -22,22 +25,30 @@ const CHIP_OF_TITLE: Readonly<Record<string, DiagChip | 'p7ioc'>> = {
 };
 
 function lineOf(chip: DiagChip | undefined, label: string): { chip: DiagChip | undefined; line: DiagLine } | undefined {
-  const found = (['phb4', 'phb3'] as const).flatMap((candidate) => {
+  const found = (['phb4', 'phb3', 'p7ioc'] as const).flatMap((candidate) => {
     if (chip !== undefined && chip !== candidate) return [];
     const line = CHIPS[candidate].layout.lines.find((entry) => entry.label === label);
     return line === undefined ? [] : [{ candidate, line }];
   });
   const first = found[0];
   if (first === undefined) return undefined;
-  return { chip: found.length === 1 ? first.candidate : chip, line: first.line };
+  // A label of two older chips is read as PHB3's: the layouts of the lines are the same.
+  const one = found.length === 1 || found.every(({ candidate }) => candidate !== 'phb4');
+  return { chip: chip ?? (one ? first.candidate : undefined), line: first.line };
 }
 
-class DumpFinder {
+/** Lines between two parts of one dump: other messages come between. */
+const FARTHEST = 400;
+
+export class DumpFinder {
   readonly #done: DumpBuilder[] = [];
-  readonly #p7ioc: { line: number; phbText: string }[] = [];
+  readonly #known = new Set<DumpBuilder>();
+  readonly #hubs: HubDump[] = [];
+  #longPest: { readonly index: string; readonly a: bigint; readonly line: number } | undefined;
   #kernel: DumpBuilder | undefined;
   #console = new Map<string, DumpBuilder>();
   #consolePhb = '';
+  #consoleIsPhb5 = false;
   #pendingKernel: PendingRecord | undefined;
   #pendingConsole: PendingRecord | undefined;
   #line = 0;
@@ -49,11 +60,19 @@ class DumpFinder {
     for (const segment of segments) this.#readSegment(segment);
   }
 
-  finish(): FoundDumps {
+  get dumpCount(): number {
+    return this.#known.size;
+  }
+
+  endRecords(): void {
     this.#endKernelRecord();
     this.#endConsoleRecord();
-    const dumps = this.#done.filter((builder) => builder.chip !== 'p7ioc').map((builder) => builder.build());
-    return { dumps: dumps.sort((a, b) => a.firstLine - b.firstLine), p7ioc: this.#p7ioc };
+  }
+
+  finish(): FoundDumps {
+    this.endRecords();
+    const dumps = this.#done.map((builder) => builder.build());
+    return { dumps: dumps.sort((a, b) => a.firstLine - b.firstLine), hubs: this.#hubs };
   }
 
   /** A line without a mark in front may be the rest of a wrapped one. */
@@ -75,6 +94,7 @@ class DumpFinder {
         break;
       case 'console-phb':
         this.#consolePhb = anchor.phb;
+        this.#consoleIsPhb5 = anchor.isPhb5;
         this.#offerBehindTime(body);
         break;
       case 'console-fence':
@@ -88,7 +108,78 @@ class DumpFinder {
         break;
       case 'time':
         this.#offerBehindTime(body);
+        break;
+      default:
+        this.#readOldForm(anchor, body);
     }
+  }
+
+  /** Kernels before 3.15, and the dumps of the P7IOC hub. */
+  #readOldForm(anchor: Anchor, body: string): void {
+    switch (anchor.kind) {
+      case 'long-header':
+        this.#openKernelDump('p7ioc', { phbText: anchor.phb });
+        break;
+      case 'long-name':
+        this.#readLongName(anchor.name, body);
+        break;
+      case 'long-pest':
+        this.#readLongPest(anchor, body);
+        break;
+      case 'hub-header':
+        this.#hubs.push({ unit: anchor.unit, line: this.#line, lastLine: this.#line, words: new Map() });
+        break;
+      case 'hub-label':
+        this.#readHub(anchor.label, body);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #readHub(label: string, body: string): void {
+    const hub = this.#hubs.at(-1);
+    if (hub === undefined) return;
+    const long = HUB_LONG_NAMES.get(label);
+    const names = long === undefined ? (HUB_LINES[label] ?? []) : [long];
+    this.#pendingKernel = this.#begin(body, {
+      label,
+      digits: names.map(() => 16),
+      store: (values) => {
+        values.forEach((value, i) => {
+          hub.words.set(names[i]!, value);
+        });
+        hub.lastLine = this.#line;
+      },
+    });
+  }
+
+  #readLongName(oldName: string, body: string): void {
+    const name = P7IOC_OLD_NAMES.get(oldName) ?? OPAL_CONSOLE_NAMES.get(oldName) ?? oldName;
+    const value = /^[0-9a-fA-F]{8,16}/.exec(body)?.[0];
+    if (value === undefined) return;
+    const open = this.#kernelNear();
+    const dump = open === undefined || open.seen.has(oldName) ? this.#headerless() : open;
+    dump.seen.add(oldName);
+    if (P7IOC_OLD_NAMES.has(oldName)) dump.chip ??= 'p7ioc';
+    this.#register(dump);
+    dump.setWord(name, BigInt(`0x${value}`), this.#line);
+  }
+
+  /** Word A names the PE; word B comes on the next line. */
+  #readLongPest({ word, index }: Extract<Anchor, { kind: 'long-pest' }>, body: string): void {
+    const value = /^[0-9a-fA-F]{16}/.exec(body)?.[0];
+    if (value === undefined) return;
+    if (word === 'A') {
+      if (index !== undefined) this.#longPest = { index, a: BigInt(`0x${value}`), line: this.#line };
+      return;
+    }
+    if (this.#longPest === undefined) return;
+    const dump = this.#kernelNear() ?? this.#headerless();
+    this.#register(dump);
+    // A blank in front makes the number decimal, as this form prints it.
+    dump.addPest({ ...this.#longPest, index: ` ${this.#longPest.index}`, run: false, b: BigInt(`0x${value}`) });
+    this.#longPest = undefined;
   }
 
   /** Loggers that stamp every physical line put the rest of a wrapped line behind a stamp. */
@@ -100,23 +191,33 @@ class DumpFinder {
     this.#endKernelRecord();
     const chip = CHIP_OF_TITLE[anchor.title];
     if (chip === undefined) return;
-    if (chip === 'p7ioc') this.#p7ioc.push({ line: this.#line, phbText: anchor.phb });
-    this.#kernel = new DumpBuilder({
-      form: 'linux',
-      line: this.#line,
-      chip,
-      phbText: anchor.phb,
-      ...(anchor.version === undefined ? {} : { version: anchor.version }),
-    });
-    this.#done.push(this.#kernel);
+    const version = anchor.version === undefined ? {} : { version: anchor.version };
+    this.#openKernelDump(chip, { phbText: anchor.phb, ...version });
+  }
+
+  #openKernelDump(chip: DiagChip, header: { readonly phbText: string; readonly version?: number }): void {
+    const open = this.#kernel;
+    if (open?.canTakeHeader(this.#line) === true) {
+      open.takeHeader(chip, header);
+      return;
+    }
+    this.#kernel = new DumpBuilder({ form: 'linux', line: this.#line, chip, ...header });
+    this.#register(this.#kernel);
   }
 
   /** The dump a kernel label belongs to: the open one, or a new one without header when the label comes again. */
   #kernelFor(label: string): { dump: DumpBuilder; line: DiagLine } | undefined {
-    const open = this.#kernel;
+    const open = this.#kernelNear();
+    if (open?.seen.has(label) === true) {
+      const moved = open.giveHeaderAway(this.#line);
+      if (moved !== undefined) {
+        this.#kernel = moved;
+        this.#register(moved);
+        return this.#kernelFor(label);
+      }
+    }
     if (open !== undefined && !open.seen.has(label)) {
-      const chip = open.chip === 'p7ioc' ? 'phb3' : open.chip;
-      const known = lineOf(chip, label);
+      const known = lineOf(open.chip, label);
       if (known !== undefined) {
         open.chip ??= known.chip;
         return { dump: open, line: known.line };
@@ -129,6 +230,12 @@ class DumpFinder {
     return { dump, line: known.line };
   }
 
+  /** The open dump, unless its last line is so far away that nothing here can belong to it. */
+  #kernelNear(): DumpBuilder | undefined {
+    const open = this.#kernel;
+    return open === undefined || this.#line - open.lastLine > FARTHEST ? undefined : open;
+  }
+
   #headerless(): DumpBuilder {
     this.#kernel = new DumpBuilder({ form: 'linux', line: this.#line });
     return this.#kernel;
@@ -136,7 +243,9 @@ class DumpFinder {
 
   /** A dump without header counts from its first word on. */
   #register(dump: DumpBuilder): void {
-    if (!this.#done.includes(dump)) this.#done.push(dump);
+    if (this.#known.has(dump)) return;
+    this.#known.add(dump);
+    this.#done.push(dump);
   }
 
   #readLabel(label: string, body: string): void {
@@ -162,13 +271,12 @@ class DumpFinder {
   }
 
   #digits(dump: DumpBuilder, field: string): number {
-    const chip = dump.chip === 'phb3' || dump.chip === 'p7ioc' ? 'phb3' : 'phb4';
-    return fieldBytes(CHIPS[chip].layout, field) * 2;
+    return fieldBytes(CHIPS[dump.chip ?? 'phb4'].layout, field) * 2;
   }
 
   #readPe(anchor: Extract<Anchor, { kind: 'pe' }>, body: string): void {
     this.#endKernelRecord();
-    const dump = this.#kernel ?? this.#headerless();
+    const dump = this.#kernelNear() ?? this.#headerless();
     const line = this.#line;
     if (anchor.run) {
       if (!/^\s*as above/.test(body)) return;
@@ -203,8 +311,9 @@ class DumpFinder {
       chip: 'phb4',
       ...(this.#consolePhb === '' ? {} : { phbText: this.#consolePhb }),
     });
+    builder.isPhb5 = this.#consoleIsPhb5;
     this.#console.set(this.#consolePhb, builder);
-    this.#done.push(builder);
+    this.#register(builder);
     if (mark !== 'console-pe') builder.seen.add(mark);
     return builder;
   }
@@ -248,22 +357,10 @@ class DumpFinder {
   }
 }
 
-/** Lines that a mailer broke inside a mark are one line again. */
-function joinBrokenMarks(lines: readonly TextLine[]): TextLine[] {
-  const joined: TextLine[] = [];
-  let open: TextLine | undefined;
-  for (const line of lines) {
-    const whole: TextLine =
-      open === undefined ? line : { number: open.number, text: `${open.text} ${line.text.trimStart()}` };
-    open = endsInsideMark(whole.text) && open === undefined ? whole : undefined;
-    if (open === undefined) joined.push(whole);
-  }
-  if (open !== undefined) joined.push(open);
-  return joined;
-}
-
 export function findDumps(lines: readonly TextLine[]): FoundDumps {
   const finder = new DumpFinder();
-  for (const line of joinBrokenMarks(lines)) finder.readLine(line);
+  const joiner = new LineJoiner((line) => finder.readLine(line));
+  for (const line of lines) joiner.push(line);
+  joiner.finish();
   return finder.finish();
 }

@@ -127,7 +127,7 @@ function rootPortFindings(dump: Dump): Finding[] {
 /** Set by firmware on PHB3's UTL when the link drops; the PHB trap only says "PCIe core". */
 function utlFindings(dump: Dump): Finding[] {
   const linkDown = ((word(dump, 'portStatusReg') >> 20n) & 1n) === 1n;
-  if (dump.chip !== 'phb3' || !linkDown) return [];
+  if (dump.chip === 'phb4' || !linkDown) return [];
   return [{ name: 'UTL port[11]', about: 'link went down', signal: 'link-lost', proof: Proof.FIRST }];
 }
 
@@ -171,6 +171,12 @@ function isDead(dump: Dump): boolean {
   );
 }
 
+/** A chip without a fence bit in its dump: errors of the class that firmware lets fence. Facts: ioda1-p7ioc 7.5. */
+function isFenced(dump: Dump, chip: ChipDescription, nest: bigint): boolean {
+  if (chip.fenceBit !== undefined) return setBits(nest).includes(chip.fenceBit);
+  return chip.traps.some((trap) => firstBits(dump, trap).some((entry) => entry.class === 'Fatal'));
+}
+
 export function gatherEvidence(dump: Dump): Evidence {
   const chip = CHIPS[dump.chip];
   const fir = word(dump, 'lemFir');
@@ -198,7 +204,7 @@ export function gatherEvidence(dump: Dump): Evidence {
     hasLem: dump.words.has('lemFir') && fir !== 0n,
     chain: [...nameBits(chip.lem, chosen), ...path],
     findings: withoutRepeats(findings.sort(byProof)),
-    fenced: dump.fenceDetected || setBits(nest).includes(chip.fenceBit),
+    fenced: dump.fenceDetected || isFenced(dump, chip, nest),
     link: link === undefined ? undefined : decodeLink(link.value),
     dead: isDead(dump),
   };

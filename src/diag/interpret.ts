@@ -8,7 +8,8 @@ import { type Evidence, type Finding, gatherEvidence, Proof, type ProofLevel } f
 import { collectNotes, deviceText } from './notes.js';
 import { classifyPes, findCulprit, type PeState } from './pe-roles.js';
 import { formatRid, hasCause, type PestEntry } from './pest.js';
-import { decideCause } from './verdict.js';
+import { eehEventOf } from './same-event.js';
+import { type Cause, decideCause } from './verdict.js';
 
 export type Scope = 'bridge' | 'all-pes' | 'pes' | 'none';
 
@@ -33,6 +34,20 @@ export interface Explanation {
   readonly advice: readonly string[];
   readonly registers: readonly DecodedRegister[];
   readonly pes: readonly PeState[];
+  /** What the words above are taken from; missing when only a header is there. */
+  readonly reading: Reading | undefined;
+}
+
+/** The evidence of a dump, weighed. */
+export interface Reading {
+  readonly evidence: Evidence;
+  readonly cause: Cause;
+  readonly culprit: PeState | undefined;
+}
+
+export interface ExplainedDump extends Explanation {
+  /** Number of an earlier dump (from 1) that shows the same event through other eyes. */
+  readonly sameEventAs: number | undefined;
 }
 
 const CERTAINTY: Readonly<Record<ProofLevel, string>> = {
@@ -50,19 +65,13 @@ const CERTAINTY: Readonly<Record<ProofLevel, string>> = {
 const FREEZE_ALL: readonly EventClass[] = ['link-lost', 'pcie-core'];
 const CONFIG_REQUESTS: readonly EventClass[] = ['config-write-refused', 'config-write-timeout'];
 
-/** The last EEH event of the same bridge before the dump. */
-export function eehEventOf(dump: Dump, context: LogContext): EehEvent | undefined {
-  const before = context.events.filter((event) => event.line <= dump.firstLine && dump.phbNumbers.includes(event.phb));
-  return before.at(-1);
-}
-
 function requestText(evidence: Evidence, entry: PestEntry | undefined): string {
   if (entry === undefined) return 'a request';
   if (hasCause(entry, 'CONFIG_READ')) return 'a config read';
   if (hasCause(entry, 'CONFIG_WRITE')) return 'a config write';
   if (entry.transactionType === 'mmio-store') return 'an MMIO store';
   if (entry.transactionType !== 'mmio-load') return 'a request';
-  return evidence.chip.chip === 'phb3' ? 'an MMIO load or config read' : 'an MMIO load';
+  return evidence.chip.chip === 'phb4' ? 'an MMIO load' : 'an MMIO load or config read';
 }
 
 function accessText(evidence: Evidence, entry: PestEntry | undefined): string {
@@ -105,7 +114,7 @@ function subjectOf(
       config === undefined
         ? undefined
         : `${formatRid(config.bdfn)} register 0x${config.register.toString(16).padStart(3, '0')}`,
-    mayBeTimeout: evidence.chip.chip === 'phb3',
+    mayBeTimeout: evidence.chip.chip !== 'phb4',
     bit: by === undefined ? 'no bit' : bitText(by),
     request: CONFIG_REQUESTS.includes(event) ? 'a config write' : requestText(evidence, sure?.entry),
   };
@@ -169,6 +178,7 @@ function explainEmpty(dump: Dump, eeh: EehEvent | undefined): Explanation {
     advice: ['Capture the lines after the header: dmesg, or journalctl -k for earlier boots.'],
     registers: [],
     pes: [],
+    reading: undefined,
   };
 }
 
@@ -178,7 +188,8 @@ export function explainDump(dump: Dump, context: LogContext): Explanation {
   const evidence = gatherEvidence(dump);
   const pes = classifyPes(evidence);
   const culprit = findCulprit(pes);
-  const { event, proof, by } = decideCause(evidence, pes, culprit);
+  const cause = decideCause(evidence, pes, culprit);
+  const { event, proof, by } = cause;
   const description = EVENTS[event];
   const { scope, text } = scopeOf(evidence, event, pes);
   const sure = culprit?.role === 'possible' ? undefined : culprit;
@@ -203,5 +214,6 @@ export function explainDump(dump: Dump, context: LogContext): Explanation {
     advice: [...(reading === undefined ? [] : [reading]), ...description.advice],
     registers: decodeRegisters(dump),
     pes,
+    reading: { evidence, cause, culprit },
   };
 }

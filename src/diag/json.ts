@@ -1,7 +1,8 @@
-/** An explanation as plain data for machines. 64-bit values are strings of 16 hex digits, PE numbers are numbers. */
+/** An explanation as plain data for machines: docs/explain.schema.json. 64-bit values are strings of hex digits. */
 import { hex64 } from '../hw/bits.js';
 import type { DecodedRegister } from './decode.js';
-import type { ExplainedDump, LogExplanation } from './explain.js';
+import type { LogExplanation } from './explain.js';
+import type { FaultEvent } from './fault/fault.js';
 import type { PeState } from './pe-roles.js';
 import { formatRid, type PestAddress, typeText } from './pest.js';
 
@@ -12,7 +13,7 @@ function addressJson(address: PestAddress): unknown {
     case 'config':
       return { kind: 'config', function: formatRid(address.bdfn), register: address.register };
     default:
-      return { kind: address.kind, address: hex64(address.address) };
+      return { kind: address.kind, address: hex64(address.address), window: address.window ?? null };
   }
 }
 
@@ -60,42 +61,84 @@ function registerJson(register: DecodedRegister): unknown {
   };
 }
 
-function dumpJson(explained: ExplainedDump): unknown {
-  const { dump } = explained;
+function eventJson(event: FaultEvent): unknown {
+  const { primary, cause, recovery } = event;
   return {
-    chip: dump.chip,
-    form: dump.form,
-    phb: dump.phbNumbers[0] ?? null,
-    phbText: dump.phbText ?? null,
-    version: dump.version ?? null,
-    lines: { first: dump.firstLine, last: dump.lastLine },
-    event: explained.event,
-    title: explained.title,
-    sentence: explained.sentence,
-    scope: explained.scope,
-    suspect: explained.suspect,
-    certainty: explained.certainty,
-    decidedBy: explained.decidedBy ?? null,
-    firstErrorChain: explained.chain,
-    faultedPe: explained.culprit ?? null,
-    reportedPe: explained.reportedPe ?? null,
-    dmaAddress: explained.address === undefined ? null : hex64(explained.address),
-    sameEventAs: explained.sameEventAs ?? null,
-    notes: explained.notes,
-    advice: explained.advice,
-    problems: dump.problems,
-    registers: explained.registers.map(registerJson),
-    pes: explained.pes.map(peJson),
+    chip: event.chip,
+    phb: event.phb ?? null,
+    lines: event.lines,
+    severity: event.severity,
+    title: event.title,
+    verdict: event.verdict,
+    basis: event.basis,
+    suspect: event.suspect,
+    location: event.location ?? null,
+    reportedPe: event.reportedPe ?? null,
+    faultedPe: event.faultedPe ?? null,
+    frozenPes: event.frozenPes,
+    cause: {
+      type: cause.type,
+      certainty: cause.certainty,
+      address: cause.address === undefined ? null : hex64(cause.address),
+      direction: cause.direction ?? null,
+      requester: cause.requester ?? null,
+    },
+    alternatives: event.alternatives,
+    evidence: event.evidence.map(({ text, line }) => ({ text, line: line ?? null })),
+    advice: event.advice,
+    devices: event.devices.map((device) => ({
+      address: device.address,
+      driver: device.driver ?? null,
+      ids: device.ids ?? null,
+      name: device.name ?? null,
+      pe: device.pe ?? null,
+      part: device.part,
+    })),
+    firstErrorChain: primary?.chain ?? [],
+    registers: (primary?.registers ?? []).map(registerJson),
+    pest: (primary?.pes ?? []).map(peJson),
+    recovery:
+      recovery === undefined
+        ? null
+        : { ...recovery, failures: recovery.failures ?? null, limit: recovery.limit ?? null },
+    dumps: event.dumps.map(({ dump }) => ({
+      chip: dump.chip,
+      form: dump.form,
+      version: dump.version ?? null,
+      lines: { first: dump.firstLine, last: dump.lastLine },
+      problems: dump.problems,
+    })),
+    rtas: event.rtas === undefined ? null : rtasJson(event.rtas),
+  };
+}
+
+function rtasJson(record: NonNullable<FaultEvent['rtas']>): unknown {
+  const { version, severity, disposition, type, referenceCode, effect } = record;
+  return {
+    id: record.id,
+    version: version ?? null,
+    severity: severity ?? null,
+    disposition: disposition ?? null,
+    type: type ?? null,
+    referenceCode: referenceCode ?? null,
+    effect: effect ?? null,
+    callouts: record.callouts,
+    sections: record.sections,
+    problems: record.problems,
+  };
+}
+
+/** What `toJson` prints, as a value. */
+export function toPlain(explanation: LogExplanation, name: string): unknown {
+  return {
+    input: name,
+    lines: explanation.lineCount,
+    stoppedAt: explanation.stoppedAt ?? null,
+    events: explanation.events.map(eventJson),
+    remarks: explanation.without?.found ?? [],
   };
 }
 
 export function toJson(explanation: LogExplanation, name: string): string {
-  const { without } = explanation;
-  const plain = {
-    input: name,
-    lines: explanation.lineCount,
-    dumps: explanation.dumps.map(dumpJson),
-    withoutDump: without === undefined ? null : without,
-  };
-  return JSON.stringify(plain, null, 2);
+  return JSON.stringify(toPlain(explanation, name), null, 2);
 }

@@ -6,7 +6,7 @@
 import { ALL_ONES } from '../hw/bits.js';
 import type { PestPair } from './pest.js';
 
-export type DiagChip = 'phb3' | 'phb4';
+export type DiagChip = 'p7ioc' | 'phb3' | 'phb4';
 
 export interface DiagField<N extends string = string> {
   readonly name: N;

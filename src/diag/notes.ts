@@ -123,9 +123,9 @@ function stateNotes({ states, evidence, event }: NoteInput): string[] {
       );
     }
   }
-  if (evidence.chip.chip === 'phb3' && event === 'completion-ca') {
+  if (evidence.chip.chip !== 'phb4' && event === 'completion-ca') {
     notes.push(
-      'PHB3 has one bit for an aborted request and for one that was not answered in time: this may be a timeout.',
+      'This chip has one bit for an aborted request and for one that was not answered in time: this may be a timeout.',
     );
   }
   return notes;

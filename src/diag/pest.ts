@@ -53,7 +53,8 @@ const ADDRESS_48 = (1n << 48n) - 1n;
 /** What the address word of an entry means. */
 export type PestAddress =
   | { readonly kind: 'not-recorded' }
-  | { readonly kind: 'dma' | 'mmio'; readonly address: bigint }
+  | { readonly kind: 'dma'; readonly address: bigint; readonly window: 'bypass' | '32-bit' | 'none' }
+  | { readonly kind: 'mmio'; readonly address: bigint; readonly window?: undefined }
   | { readonly kind: 'config'; readonly bdfn: number; readonly register: number };
 
 export interface PestEntry extends PestPair, Omit<PestFields, 'address'> {
@@ -76,6 +77,12 @@ export function isConfigCycle(fields: Pick<PestFields, 'causes' | 'transactionTy
 
 const OUTBOUND_TYPES: readonly TransactionType[] = ['mmio-load', 'mmio-store'];
 
+/** The windows that the OS sets up: 0 to 2 GiB, and bypass by PCI address bit 59. Facts: phb4-diag 4.2. */
+function windowOf(address: bigint): 'bypass' | '32-bit' | 'none' {
+  if (((address >> 59n) & 1n) === 1n) return 'bypass';
+  return address < 0x8000_0000n ? '32-bit' : 'none';
+}
+
 /** B of a config error holds bus, device, function and register offset. Derived from two real dumps. */
 function locate(fields: PestFields): PestAddress {
   const { address } = fields;
@@ -84,7 +91,8 @@ function locate(fields: PestFields): PestAddress {
     return { kind: 'config', bdfn: Number((address >> 16n) & 0xffffn), register: Number(address & 0xfffn) };
   }
   const outbound = fields.causes.includes('MMIO_CAUSE') || OUTBOUND_TYPES.includes(fields.transactionType);
-  return outbound ? { kind: 'mmio', address: address & ADDRESS_48 } : { kind: 'dma', address };
+  if (outbound) return { kind: 'mmio', address: address & ADDRESS_48 };
+  return { kind: 'dma', address, window: windowOf(address) };
 }
 
 function isImplausible(a: bigint, fields: PestFields): boolean {

@@ -3,6 +3,8 @@ import { type DecodedBit, type DecodedRegister, formatPe } from './decode.js';
 import { formatAddress } from './dma-address.js';
 import type { Dump } from './dump.js';
 import type { ExplainedDump, LogExplanation } from './explain.js';
+import type { EvidenceItem, FaultChip, FaultEvent, Severity } from './fault/fault.js';
+import { peText } from './fault/parts.js';
 import { type PeState, ROLE_TEXT } from './pe-roles.js';
 import { causeTexts, formatRid, type PestEntry, typeText } from './pest.js';
 import type { WithoutDump } from './without-dump.js';
@@ -29,22 +31,6 @@ function wrap(text: string, indent: number): string[] {
     }
   }
   return [...lines, line];
-}
-
-function phbName(dump: Dump): string {
-  // PHB5 prints and reports itself as PHB4; only the firmware console leaves it open.
-  const newer = dump.form === 'opal' ? 'PHB4 or PHB5' : 'PHB4';
-  const chip = dump.chip === 'phb3' ? 'PHB3' : newer;
-  if (dump.phbText === undefined) return `${chip}, number unknown`;
-  const number = dump.phbNumbers[0];
-  const isDecimal = dump.form === 'linux' && dump.chip === 'phb4' && number !== undefined && number > 9;
-  const other = isDecimal ? ` (PHB#${number.toString(16)} in other messages)` : '';
-  return `${chip} PHB#${dump.phbText}${other}`;
-}
-
-function headline(dump: Dump, index: number): string {
-  const where = dump.form === 'binary' ? '' : `, lines ${dump.firstLine}-${dump.lastLine}`;
-  return `${index}. ${phbName(dump)}: ${FORM[dump.form]}${where}`;
 }
 
 function bitLine(bit: DecodedBit): string {
@@ -131,20 +117,15 @@ function chainText(chain: readonly string[]): string {
   return steps.join(' -> ');
 }
 
-function dumpReport(explained: ExplainedDump, index: number): string[] {
+/** Registers and PEs of one dump. */
+function dumpReport(explained: ExplainedDump): string[] {
   const { dump } = explained;
-  const lines = [headline(dump, index), ...wrap(`   ${explained.sentence}`, 3)];
-  if (explained.sameEventAs !== undefined)
-    lines.push(`   The same event as dump ${explained.sameEventAs}, seen by the other side.`);
-  if (explained.event !== 'dump-cut') lines.push(`   ${explained.scopeText}`);
-  lines.push('');
+  const where = dump.form === 'binary' ? '' : `, lines ${dump.firstLine}-${dump.lastLine}`;
+  const lines = [`   ${capital(FORM[dump.form])}${where}`];
   if (explained.chain.length > 0) lines.push(...wrap(`   First error  ${chainText(explained.chain)}`, 16));
   lines.push(
     `   Known from   ${explained.decidedBy === undefined ? '' : `${explained.decidedBy}: `}${explained.certainty}`,
-    `   Suspect      ${explained.suspect}`,
   );
-  for (const note of explained.notes) lines.push(...wrap(`   Note         ${note}`, 16));
-  for (const advice of explained.advice) lines.push(...wrap(`   Try          ${advice}`, 16));
   for (const problem of dump.problems) lines.push(`   Text damage  line ${problem.line}: ${problem.text}`);
   if (explained.registers.length > 0) {
     lines.push(
@@ -157,18 +138,131 @@ function dumpReport(explained: ExplainedDump, index: number): string[] {
   return section.length === 0 ? lines : [...lines, '', ...section];
 }
 
-function withoutReport(without: WithoutDump): string[] {
+const CHIP: Readonly<Record<FaultChip, string>> = {
+  p7ioc: 'P7IOC',
+  phb3: 'PHB3',
+  phb4: 'PHB4',
+  phb5: 'PHB5',
+  rtas: 'PowerVM guest',
+  unknown: 'bridge of unknown kind',
+};
+
+const SEVERITY: Readonly<Record<Severity, string>> = {
+  'pe-frozen': 'PE FROZEN',
+  'phb-fenced': 'BRIDGE FENCED',
+  'phb-dead': 'BRIDGE DEAD',
+  informative: 'FOR INFORMATION',
+};
+
+function phbText({ phb, chip }: FaultEvent): string {
+  if (phb === undefined) return '';
+  const text = phb.toString(16);
+  // Headers of PHB4 dumps are decimal, every other line is hex.
+  return ` PHB#${text}${phb > 9 && chip !== 'rtas' ? ` (${phb} in the dump)` : ''}`;
+}
+
+function headline(event: FaultEvent, index: number): string {
+  const { first, last } = event.lines;
+  const where = last === 0 ? '' : `, lines ${first}-${last}`;
+  return `${index}. ${SEVERITY[event.severity]}: ${event.title}, ${CHIP[event.chip]}${phbText(event)}${where}`;
+}
+
+function itemText({ text, line }: EvidenceItem): string {
+  return line === undefined ? text : `${text} (line ${line})`;
+}
+
+function peRoles(event: FaultEvent): string[] {
+  const { reportedPe, faultedPe, devices } = event;
+  if (faultedPe === undefined && reportedPe === undefined) return [];
+  if (faultedPe === undefined) return wrap(`   Reported     ${peText(reportedPe!, devices)}`, 16);
+  const lines = wrap(`   Faulted      ${peText(faultedPe, devices)}`, 16);
+  if (reportedPe === undefined || reportedPe === faultedPe) return lines;
+  return [...lines, ...wrap(`   Only noticed ${peText(reportedPe, devices)}`, 16)];
+}
+
+function recoveryLines({ recovery }: FaultEvent): string[] {
+  if (recovery === undefined) return [];
+  const { failures, limit, outcome, steps, doubts } = recovery;
+  const words = {
+    recovered: 'Linux says it recovered',
+    'not-recovered': 'given up',
+    unknown: 'outcome not in the log',
+  };
+  const count =
+    failures === undefined ? '' : `, failure ${failures}${limit === undefined ? '' : ` of ${limit}`} in the hour`;
+  return [
+    ...wrap(`   Recovery     ${words[outcome]}${count}`, 16),
+    ...steps.slice(-6).flatMap((step) => wrap(`                ${itemText(step)}`, 18)),
+    ...doubts.flatMap((doubt) => wrap(`   But          ${itemText(doubt)}`, 16)),
+  ];
+}
+
+function causeLine({ cause }: FaultEvent): string {
+  const parts = [
+    cause.direction,
+    cause.requester === undefined ? undefined : `requester ${cause.requester}`,
+    cause.address === undefined ? undefined : `address ${formatAddress(cause.address)}`,
+  ].filter((part) => part !== undefined);
+  return `   Cause        ${cause.type}, ${cause.certainty}${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
+}
+
+function eventReport(event: FaultEvent, index: number): string[] {
+  const others = event.dumps.filter((dump) => dump !== event.primary);
+  return [
+    headline(event, index),
+    ...wrap(`   ${event.verdict}`, 3),
+    ...(event.primary === undefined || event.primary.event === 'dump-cut' ? [] : [`   ${event.primary.scopeText}`]),
+    '',
+    causeLine(event),
+    ...event.alternatives.flatMap((other) => wrap(`   Or           ${other.type}: ${other.why}`, 16)),
+    `   Suspect      ${event.suspect}`,
+    ...peRoles(event),
+    ...(event.location === undefined ? [] : [`   Location     ${event.location}`]),
+    ...event.evidence.flatMap((item) =>
+      wrap(`   ${item.aside === true ? 'Note   ' : 'Because'}      ${itemText(item)}`, 16),
+    ),
+    ...event.advice.flatMap((item) => wrap(`   Try          ${item.text} ${item.why}`, 16)),
+    ...recoveryLines(event),
+    ...(event.primary === undefined ? [] : ['', ...dumpReport(event.primary)]),
+    ...others.flatMap((dump) =>
+      wrap(
+        `   The ${FORM[dump.dump.form]} in lines ${dump.dump.firstLine}-${dump.dump.lastLine} shows the same event.`,
+        3,
+      ),
+    ),
+  ];
+}
+
+function withoutReport(without: WithoutDump, hasEvents: boolean): string[] {
+  const boots = without.found.filter((entry) => !hasEvents || entry.kind === 'boot' || entry.kind === 'hub-dump');
+  if (hasEvents) return boots.flatMap((entry) => wrap(`Line ${entry.line}: ${entry.text}`, 2));
   return [
     ...wrap(without.summary, 2),
-    ...without.found.flatMap((entry) => wrap(`  line ${entry.line}: ${entry.text}`, 4)),
+    ...boots.flatMap((entry) => wrap(`  line ${entry.line}: ${entry.text}`, 4)),
     ...without.advice.flatMap((advice) => wrap(`  ${advice}`, 2)),
   ];
 }
 
+function capital(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`;
+}
+
 export function formatReport(explanation: LogExplanation, name: string): string {
-  const { dumps, without } = explanation;
-  if (without !== undefined) return [`${name}`, ...withoutReport(without)].join('\n');
-  const count = dumps.length === 1 ? '1 register dump' : `${dumps.length} register dumps`;
-  const sections = dumps.map((dump, i) => dumpReport(dump, i + 1).join('\n'));
-  return [`${name}: ${count} in ${explanation.lineCount} lines`, ...sections].join('\n\n');
+  const { events, without, lineCount } = explanation;
+  const rest = without === undefined ? [] : withoutReport(without, events.length > 0);
+  if (events.length === 0) return [name, ...rest].join('\n');
+  const count = events.length === 1 ? '1 event' : `${events.length} events`;
+  const sections = events.map((event, i) => eventReport(event, i + 1).join('\n'));
+  const more =
+    explanation.stoppedAt === undefined
+      ? []
+      : [
+          `The log goes on with more events: from line ${explanation.stoppedAt} on, lines were only counted. Give that part by itself.`,
+        ];
+  return [
+    `${name}: ${count} in ${lineCount} lines`,
+    ...sections,
+    ...more,
+    ...(rest.length === 0 ? [] : [rest.join('\n')]),
+  ].join('\n\n');
 }

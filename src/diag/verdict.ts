@@ -57,7 +57,7 @@ function refine(signal: CauseSignal, evidence: Evidence, culprit: PeState | unde
     }
     case 'completion-ca':
       // PHB3 has one bit for an abort and for an answer that never came: the root port's own log decides.
-      return evidence.chip.chip === 'phb3' && timedOut ? 'completion-timeout' : 'completion-ca';
+      return evidence.chip.chip !== 'phb4' && timedOut ? 'completion-timeout' : 'completion-ca';
     case 'completion-ur':
       return culprit?.role === 'faulted' && hasCause(culprit.entry, 'CONFIG_WRITE')
         ? 'config-write-refused'

@@ -1,10 +1,9 @@
 /** The clear answer for a log that holds no register dump: what it holds instead, and what to capture. */
 import { type EehEvent, LARGEST_POWERNV_PE, type LogContext } from './context.js';
-import type { FoundDumps } from './dump-finder.js';
 import { deviceText } from './notes.js';
 
 export interface FoundInstead {
-  readonly kind: 'eeh-event' | 'rtas-eeh-event' | 'rtas-event' | 'p7ioc-dump' | 'boot' | 'link-trace';
+  readonly kind: 'eeh-event' | 'rtas-eeh-event' | 'rtas-event' | 'hub-dump' | 'boot' | 'link-trace';
   readonly line: number;
   readonly text: string;
 }
@@ -16,7 +15,7 @@ export interface WithoutDump {
 }
 
 const CAPTURE = [
-  "The kernel prints the dump after 'EEH: Collect temporary log', with a line 'PHB3 PHB#... Diag-data' or 'PHB4 PHB#... Diag-data' on top.",
+  "The kernel prints the dump after 'EEH: Collect temporary log', with a line 'PHB4 PHB#... Diag-data' or the like on top.",
   'Capture dmesg (or journalctl -k -b -1 for the boot before) from the first EEH line to the line after the dump, and /sys/firmware/opal/msglog.',
 ];
 
@@ -24,12 +23,19 @@ export function isRtas(event: EehEvent): boolean {
   return event.pe !== undefined && event.pe > LARGEST_POWERNV_PE;
 }
 
+const BRIDGE_STATE = {
+  frozen: 'frozen',
+  fenced: 'fenced',
+  dead: 'dead',
+  informative: 'reported an informative error',
+} as const;
+
 function eehText(event: EehEvent): string {
   const device = deviceText(event);
   const what =
-    event.kind === 'fenced'
-      ? `PHB#${event.phb.toString(16)} fenced`
-      : `PE ${event.pe!.toString(16)} of PHB#${event.phb.toString(16)} frozen`;
+    event.pe === undefined
+      ? `PHB#${event.phb.toString(16)} ${BRIDGE_STATE[event.kind]}`
+      : `PE ${event.pe.toString(16)} of PHB#${event.phb.toString(16)} frozen`;
   const outcome = { recovered: ', recovered', 'not-recovered': ', given up by Linux', unknown: '' }[event.outcome];
   const location = event.location === undefined ? '' : `, at ${event.location}`;
   return `${what}${device === undefined ? '' : ` (${device})`}${location}${outcome}`;
@@ -49,30 +55,23 @@ function bootText(context: LogContext): FoundInstead[] {
   ];
 }
 
-function collect(context: LogContext, dumps: FoundDumps): FoundInstead[] {
+function collect(context: LogContext): FoundInstead[] {
   const found: FoundInstead[] = context.events.map((event) => ({
     kind: isRtas(event) ? 'rtas-eeh-event' : 'eeh-event',
     line: event.line,
     text: eehText(event),
   }));
   for (const event of context.rtasEvents) {
-    const code = context.referenceCode === undefined ? '' : `, reference code ${context.referenceCode}`;
+    const code = event.referenceCode === undefined ? '' : `, reference code ${event.referenceCode}`;
     found.push({ kind: 'rtas-event', line: event.line, text: `RTAS event ${event.id}${code}` });
   }
-  for (const dump of dumps.p7ioc) {
-    found.push({
-      kind: 'p7ioc-dump',
-      line: dump.line,
-      text: `a P7IOC dump of PHB#${dump.phbText}: recognised, but only PHB3 and PHB4 dumps are decoded`,
-    });
-  }
-  const traces = context.linkTraces;
-  if (traces.length > 0) {
-    const last = traces.at(-1)!;
+  const steps = context.linkTraces.flatMap((trace) => trace.steps);
+  const last = steps.at(-1);
+  if (last !== undefined) {
     found.push({
       kind: 'link-trace',
-      line: traces[0]!.line,
-      text: `firmware's link training trace, ${traces.length} steps, last state "${last.text}"`,
+      line: steps[0]!.line,
+      text: `firmware's link training trace, ${steps.length} steps, last state "GEN${last.generation}:x${last.width}:${last.state}"`,
     });
   }
   return [...found, ...bootText(context)].sort((a, b) => a.line - b.line);
@@ -106,7 +105,7 @@ function summaryOf(found: readonly FoundInstead[], context: LogContext): string 
   return `No register dump in this log (${lines}). It holds instead:`;
 }
 
-export function explainWithoutDump(context: LogContext, dumps: FoundDumps): WithoutDump {
-  const found = collect(context, dumps);
+export function explainWithoutDump(context: LogContext): WithoutDump {
+  const found = collect(context);
   return { summary: summaryOf(found, context), found, advice: adviceFor(found, context) };
 }

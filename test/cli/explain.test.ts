@@ -169,6 +169,64 @@ describe('phbsim explain', () => {
     expect(out).toMatch(/003 .*leftover, not frozen/);
   });
 
+  it('names devices from the output of lspci -nn, and refuses one that is binary', () => {
+    const lspci = file('lspci.txt', '0030:0d:00.0 Non-Volatile memory controller [0108]: Samsung SM981 [144d:a808]\n');
+    const { out } = run(NVME, { json: true, lspci });
+    expect(out).toContain('"name": "Samsung SM981"');
+    const binary = file('lspci.bin', new Uint8Array([0, 1, 2, 3]));
+    expect(run(NVME, { lspci: binary })).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('lspci -nn') as string,
+    });
+  });
+
+  it('writes a page of HTML', () => {
+    expect(run(NVME, { html: true }).out).toMatch(/^<!doctype html>[\s\S]*broken at the table/);
+  });
+
+  describe('with a file of its own', () => {
+    /** Runs the command as a user does, and returns what it wrote. */
+    function command(...args: string[]): { out: string; err: string } {
+      const texts = { out: '', err: '' };
+      const keep = (stream: 'out' | 'err') => (text: string) => {
+        texts[stream] += text;
+        return true;
+      };
+      const before = process.exitCode;
+      const { write: out } = process.stdout;
+      const { write: err } = process.stderr;
+      process.stdout.write = keep('out') as typeof process.stdout.write;
+      process.stderr.write = keep('err') as typeof process.stderr.write;
+      try {
+        explainCommand().parse(args, { from: 'user' });
+      } finally {
+        process.stdout.write = out;
+        process.stderr.write = err;
+        process.exitCode = before;
+      }
+      return texts;
+    }
+
+    const quiet = 'Dec 20 21:11:41 host systemd[1]: Started Session 4711 of user root.\n'.repeat(30_000);
+
+    it('reads a small log, a large one and a large packed one alike', () => {
+      const log = readFileSync(NVME, 'utf8');
+      const large = file('large.txt', `${quiet}${log}`);
+      expect(command(NVME).out).toContain('1 event in 84 lines');
+      expect(command(large).out).toContain('lines 30002-30084');
+      expect(command(file('large.gz', gzipSync(`${quiet}${log}`))).out).toContain('lines 30002-30084');
+    });
+
+    it('refuses large rubbish and a missing file', () => {
+      const rubbish = file(
+        'large.bin',
+        Uint8Array.from({ length: 600_000 }, (_, i) => (i * 7) & 0xff),
+      );
+      expect(command(rubbish).err).toContain('binary data');
+      expect(command(join(folder, 'nowhere')).err).toContain('no such file');
+    });
+  });
+
   it('is a command with one file and --json, and sets the exit status', () => {
     const command = explainCommand();
     expect(command.name()).toBe('explain');

@@ -26,7 +26,7 @@ describe('the tour', () => {
     expect(status).toBe(0);
     expect(out).toContain('1,814 compared: 1,724 equal, 90 explained, 0 unexplained');
     expect(out).toContain('5 of 5 expectations met');
-    expect(out).toContain('PE 1fb only noticed');
+    expect(out).toContain('Only noticed PE 1fb');
     expect(out).toContain('All three did what they should.');
   });
 

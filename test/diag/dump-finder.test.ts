@@ -206,12 +206,6 @@ describe('the firmware console', () => {
 });
 
 describe('text that only looks like a dump', () => {
-  it('of P7IOC is named, not decoded', () => {
-    const found = find('P7IOC PHB#3 Diag-data (Version: 1)', 'brdgCtl:     00000002');
-    expect(found.dumps).toEqual([]);
-    expect(found.p7ioc).toEqual([{ line: 1, phbText: '3' }]);
-  });
-
   it('of a chip nobody knows is left alone', () => {
     expect(find('PHB9 PHB#3 Diag-data (Version: 1)').dumps).toEqual([]);
   });

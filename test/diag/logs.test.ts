@@ -172,11 +172,6 @@ it('every recorded log gives a report without a crash and within one screen widt
 });
 
 describe('other things a log can hold', () => {
-  it('a P7IOC dump is named and not decoded', () => {
-    const { without } = explainLog('P7IOC PHB#3 Diag-data (Version: 1)\nbrdgCtl:     00000002\n');
-    expect(without?.found[0]).toMatchObject({ kind: 'p7ioc-dump', line: 1 });
-  });
-
   it('EEH messages without a freeze', () => {
     const { without } = explainLog('hello\nEEH: PowerNV platform initialized\n');
     expect(without?.summary).toContain('EEH messages from line 2, but no freeze or fence');

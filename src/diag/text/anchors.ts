@@ -1,13 +1,20 @@
 /** The marks of a dump inside a line of text: headers, labels, PEST entries, console names, time stamps. */
 import { CHIPS } from '../chip.js';
+import { HUB_LONG_NAMES } from '../p7ioc/hub-text.js';
+import { P7IOC_OLD_NAMES } from '../p7ioc/layout.js';
 import { OPAL_CONSOLE_NAMES } from '../phb4/layout.js';
 
 export type Anchor =
   | { readonly kind: 'header'; readonly title: string; readonly phb: string; readonly version: number | undefined }
   | { readonly kind: 'label'; readonly label: string }
   | { readonly kind: 'pe'; readonly index: string; readonly run: boolean }
-  | { readonly kind: 'console-phb'; readonly phb: string }
+  | { readonly kind: 'console-phb'; readonly phb: string; readonly isPhb5: boolean }
   | { readonly kind: 'console-name'; readonly name: string; readonly leftAligned: boolean }
+  | { readonly kind: 'long-header'; readonly phb: string }
+  | { readonly kind: 'long-name'; readonly name: string }
+  | { readonly kind: 'long-pest'; readonly word: 'A' | 'B'; readonly index: string | undefined }
+  | { readonly kind: 'hub-header'; readonly unit: string }
+  | { readonly kind: 'hub-label'; readonly label: string }
   | { readonly kind: 'console-pe'; readonly index: string }
   | { readonly kind: 'console-fence' }
   | { readonly kind: 'time' };
@@ -30,14 +37,20 @@ const LABELS = longestFirst(
   new Set(Object.values(CHIPS).flatMap((chip) => chip.layout.lines.map((line) => line.label))),
 );
 const FIELD_NAMES = Object.values(CHIPS).flatMap((chip) => chip.layout.fields.map((field) => field.name));
-const CONSOLE_NAMES = longestFirst(new Set([...FIELD_NAMES, ...OPAL_CONSOLE_NAMES.keys()]));
+const CONSOLE_NAMES = longestFirst(new Set([...FIELD_NAMES, ...OPAL_CONSOLE_NAMES.keys(), ...P7IOC_OLD_NAMES.keys()]));
+const HUB_LABELS = longestFirst(HUB_LONG_NAMES.keys());
 
 const MARK = new RegExp(
   [
     '(?<title>PHB[0-9]|P7IOC) PHB#(?<phb>[0-9a-fA-F]{1,8}) Diag-data(?: \\(Version: (?<version>\\d{1,9})\\)?)?',
     `\\b(?<label>${LABELS}):`,
     'PE\\[(?<run>\\.\\.)?(?<index> {0,4}[0-9a-fA-F]{1,4})\\] {0,4}A/B:',
-    'PHB#(?<consolePhb>[0-9a-fA-F]{4})\\[[0-9a-fA-F]{1,3}:[0-9a-fA-F]{1,3}\\]:',
+    'PHB#(?<consolePhb>[0-9a-fA-F]{4})\\[(?<chip>[0-9a-fA-F]{1,3}):(?<place>[0-9a-fA-F]{1,3})\\]:',
+    'PHB (?<longPhb>\\d{1,9}) diagnostic data:',
+    'P7IOC diag-data for (?<unit>RGC|BI (?:Up|Down)bound|CI Port \\d{1,2}|MISC|I2C)',
+    `(?<hub>${HUB_LABELS}|\\b(?:GEM|LEM|RGC|BI|CI)): {1,20}(?=[0-9a-fA-F]{16})`,
+    `\\b(?<long>${CONSOLE_NAMES})(?:: {1,24}| {0,24}= 0x)(?=[0-9a-fA-F]{8})`,
+    '(?:PE\\[(?<longIndex> {0,4}\\d{1,3})\\] )?PEST(?<longWord>[AB])(?:: {1,24}| {0,24}= 0x)(?=[0-9a-fA-F]{16})',
     `\\b(?<name>${CONSOLE_NAMES})(?<gap> {0,24})=`,
     'PEST\\[(?<pest>[0-9a-fA-F]{1,4})\\] {0,4}=',
     '(?<fence>PHB Freeze/Fence detected)',
@@ -50,6 +63,14 @@ const MARK = new RegExp(
 const BODY_LIMIT = 400;
 const LEAD_LIMIT = 400;
 
+/** Firmware numbers 6 bridges a chip on POWER9 and 18 on POWER10. Derived from the numbers of real dumps. */
+const BRIDGES = { POWER9: 6, POWER10: 18 } as const;
+
+function isPhb5(groups: Record<string, string | undefined>): boolean {
+  const [number, chip, place] = ['consolePhb', 'chip', 'place'].map((name) => Number.parseInt(groups[name]!, 16));
+  return number === chip! * BRIDGES.POWER10 + place! && number !== chip! * BRIDGES.POWER9 + place!;
+}
+
 function anchorOf(groups: Record<string, string | undefined>): Anchor {
   if (groups['title'] !== undefined) {
     const version = groups['version'] === undefined ? undefined : Number(groups['version']);
@@ -57,7 +78,16 @@ function anchorOf(groups: Record<string, string | undefined>): Anchor {
   }
   if (groups['label'] !== undefined) return { kind: 'label', label: groups['label'] };
   if (groups['index'] !== undefined) return { kind: 'pe', index: groups['index'], run: groups['run'] !== undefined };
-  if (groups['consolePhb'] !== undefined) return { kind: 'console-phb', phb: groups['consolePhb'] };
+  if (groups['consolePhb'] !== undefined) {
+    return { kind: 'console-phb', phb: groups['consolePhb'], isPhb5: isPhb5(groups) };
+  }
+  if (groups['longPhb'] !== undefined) return { kind: 'long-header', phb: groups['longPhb'] };
+  if (groups['unit'] !== undefined) return { kind: 'hub-header', unit: groups['unit'] };
+  if (groups['hub'] !== undefined) return { kind: 'hub-label', label: groups['hub'] };
+  if (groups['long'] !== undefined) return { kind: 'long-name', name: groups['long'] };
+  if (groups['longWord'] !== undefined) {
+    return { kind: 'long-pest', word: groups['longWord'] === 'A' ? 'A' : 'B', index: groups['longIndex'] };
+  }
   if (groups['name'] !== undefined) {
     return { kind: 'console-name', name: groups['name'], leftAligned: groups['gap']!.length > 1 };
   }
@@ -65,7 +95,11 @@ function anchorOf(groups: Record<string, string | undefined>): Anchor {
   return groups['fence'] !== undefined ? { kind: 'console-fence' } : { kind: 'time' };
 }
 
+/** What every mark holds: a line without any of it is no line of a dump. */
+const MAYBE = /[#:=\]]|Freeze|diag/;
+
 export function segmentLine(text: string): SegmentedLine {
+  if (!MAYBE.test(text)) return { lead: text.length > LEAD_LIMIT ? text.slice(0, LEAD_LIMIT) : text, segments: [] };
   const matches = [...text.matchAll(MARK)];
   const segments = matches.map((match, i) => {
     const start = match.index + match[0].length;
@@ -75,10 +109,15 @@ export function segmentLine(text: string): SegmentedLine {
   return { lead: text.slice(0, Math.min(matches[0]?.index ?? text.length, LEAD_LIMIT)), segments };
 }
 
+/** A line of the kernel's EEH messages that stops where more has to follow. */
+const UNFINISHED_WORDS =
+  /EEH:(?: (?:Recovering|Frozen|Fenced|dead)(?: PHB#[0-9a-f]{1,8}-?)?| \[[0-9a-fA-Fptrvl_()]{1,20}\])?$|has failed \d{1,9} times[^.]{0,100}$|PCI [0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d#[0-9a-f]{1,8}:(?: EEH:(?: Invoking| [\w-]{1,40} driver(?: reports:)?)?)?$|RTAS \d{1,4}:(?: [0-9a-f]{8}){0,3}$|TRACE:0x[0-9a-f]{16} {0,3}(?:\d{1,6}ms)?(?: {1,4}\w{1,10})?$|PHB#[0-9a-fA-F]{4}\[[0-9a-f]{1,3}:[0-9a-f]{1,3}\]: {1,24}[A-Za-z][\w ]{1,30}=?$/;
+
 /** The line stops in the middle of a mark: a mailer broke it there. */
 const UNFINISHED =
   /(?:(?:PHB[0-9]|P7IOC)(?: PHB#[0-9a-fA-F]{1,8}(?: Diag-data(?: \(Version:)?)?)?|PE\[(?:\.\.)? {0,4}(?:[0-9a-fA-F]{1,4}\](?: A\/B:(?: as)?)?)?)$/;
 
 export function endsInsideMark(text: string): boolean {
-  return UNFINISHED.test(text.slice(-LEAD_LIMIT));
+  const end = text.length > LEAD_LIMIT ? text.slice(-LEAD_LIMIT) : text;
+  return UNFINISHED.test(end) || UNFINISHED_WORDS.test(end);
 }

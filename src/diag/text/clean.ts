@@ -25,6 +25,9 @@ const SOFT_BREAK = /=[ \t]{0,200}$/;
 /** A soft break cuts a line of at most 76 characters; shorter than this it is no mailer's work. */
 const SOFT_BREAK_LINE = { shortest: 40, longest: 120 } as const;
 
+/** A register's name and its equals sign: no word of a dump has a letter beyond f. */
+const NAME_AND_EQUALS = /[g-zG-Z]\w{0,30} {1,24}=$/;
+
 function unquote(text: string): string {
   return text.replace(QUOTE, '');
 }
@@ -49,23 +52,54 @@ function endsInSoftBreak(line: string): boolean {
   return line.length >= SOFT_BREAK_LINE.shortest && line.length <= SOFT_BREAK_LINE.longest && SOFT_BREAK.test(line);
 }
 
-/** Splits into lines and joins what quoted-printable cut, even inside a number. */
+/** Takes raw lines one by one and joins what quoted-printable cut, even inside a number. */
+export class LineCleaner {
+  readonly #give: (line: TextLine) => void;
+  #quoted: boolean;
+  #open: TextLine | undefined;
+
+  constructor(give: (line: TextLine) => void, isQuoted = false) {
+    this.#give = give;
+    this.#quoted = isQuoted;
+  }
+
+  push(number: number, raw: string): void {
+    const line = plain(raw);
+    this.#quoted ||= line.includes('=') && isQuotedPrintable(line);
+    // "name =" with its value on the next line was cut by a mailer of another kind.
+    const soft = line.endsWith('=') && (this.#quoted || !NAME_AND_EQUALS.test(line)) && endsInSoftBreak(line);
+    const body = soft ? line.replace(SOFT_BREAK, '') : line;
+    const open = this.#open;
+    // A line that is cut again and again is no mail; it must not grow for ever.
+    if (open !== undefined && open.text.length > LONGEST_JOINED) this.finish();
+    const joined =
+      this.#open === undefined ? { number, text: body } : { number: this.#open.number, text: this.#open.text + body };
+    if (soft) {
+      this.#open = joined;
+      return;
+    }
+    this.#open = undefined;
+    this.#give({ number: joined.number, text: this.#quoted ? decodeQuoted(joined.text) : joined.text });
+  }
+
+  finish(): void {
+    if (this.#open !== undefined) this.#give(this.#open);
+    this.#open = undefined;
+  }
+}
+
+const LONGEST_JOINED = 4096;
+
+/** Splits into lines and joins what quoted-printable cut. */
 export function cleanLines(text: string): TextLine[] {
-  const quoted = isQuotedPrintable(text);
   const lines: TextLine[] = [];
-  let open: { number: number; text: string } | undefined;
+  const cleaner = new LineCleaner((line) => lines.push(line), isQuotedPrintable(text));
   const rawLines = text.split('\n');
   // The last line end ends a line, it does not start one.
   if (rawLines.at(-1) === '') rawLines.pop();
   rawLines.forEach((raw, index) => {
-    const line = plain(raw);
-    const soft = endsInSoftBreak(line);
-    const body = soft ? line.replace(SOFT_BREAK, '') : line;
-    open = open === undefined ? { number: index + 1, text: body } : { number: open.number, text: open.text + body };
-    if (soft) return;
-    lines.push({ number: open.number, text: quoted ? decodeQuoted(open.text) : open.text });
-    open = undefined;
+    cleaner.push(index + 1, raw);
   });
-  if (open !== undefined) lines.push(open);
+  cleaner.finish();
   return lines;
 }

@@ -11,26 +11,29 @@ interface PestRow {
   readonly line: number;
 }
 
-type BuilderChip = DiagChip | 'p7ioc';
-
 export interface BuilderStart {
   readonly form: DumpForm;
   readonly line: number;
-  readonly chip?: BuilderChip;
+  readonly chip?: DiagChip;
   readonly phbText?: string;
   readonly version?: number;
 }
 
-const LAST_HEX_INDEX: Readonly<Record<BuilderChip, number>> = { phb3: 0xff, phb4: 0x1ff, p7ioc: 0x7f };
+const LAST_HEX_INDEX: Readonly<Record<DiagChip, number>> = { phb3: 0xff, phb4: 0x1ff, p7ioc: 0x7f };
+
+/** Lines of one dump are this near to each other, also out of order. */
+const NEAR = 40;
 
 export class DumpBuilder {
   readonly form: DumpForm;
-  chip: BuilderChip | undefined;
+  chip: DiagChip | undefined;
   fenceDetected = false;
+  isPhb5 = false;
   /** Old firmware did not indent its names. */
   leftAligned = false;
   readonly seen = new Set<string>();
-  readonly #start: BuilderStart;
+  #start: BuilderStart;
+  #headerTaken: number | undefined;
   readonly #words = new Map<string, DumpWord>();
   readonly #rows: PestRow[] = [];
   readonly #problems: DumpProblem[] = [];
@@ -41,6 +44,38 @@ export class DumpBuilder {
     this.chip = start.chip;
     this.#start = start;
     this.#lastLine = start.line;
+  }
+
+  get lastLine(): number {
+    return this.#lastLine;
+  }
+
+  /** Words that came in front of their header, in a log whose lines are out of order. */
+  canTakeHeader(line: number): boolean {
+    return this.form === 'linux' && this.#start.phbText === undefined && !this.isEmpty && line - this.#lastLine <= NEAR;
+  }
+
+  takeHeader(chip: DiagChip, header: { readonly phbText: string; readonly version?: number }): void {
+    this.#headerTaken = this.#words.size + this.#rows.length;
+    this.chip = chip;
+    this.#start = { ...this.#start, ...header, chip };
+  }
+
+  /** A label comes again right behind a header: the header was that of the next dump after all. */
+  giveHeaderAway(line: number): DumpBuilder | undefined {
+    const taken = this.#headerTaken;
+    if (taken === undefined || taken !== this.#words.size + this.#rows.length) return undefined;
+    const { phbText, version, chip } = this.#start;
+    const next = new DumpBuilder({
+      form: 'linux',
+      line,
+      ...(chip === undefined ? {} : { chip }),
+      ...(phbText === undefined ? {} : { phbText }),
+      ...(version === undefined ? {} : { version }),
+    });
+    this.#headerTaken = undefined;
+    this.#start = { form: this.#start.form, line: this.#start.line };
+    return next;
   }
 
   get isEmpty(): boolean {
@@ -71,7 +106,7 @@ export class DumpBuilder {
   }
 
   build(): Dump {
-    const chip = this.chip === undefined || this.chip === 'p7ioc' ? this.#guessChip() : this.chip;
+    const chip = this.chip ?? this.#guessChip();
     const pest = this.#settlePest(chip);
     const { phbText, version, line } = this.#start;
     if (phbText === undefined && this.form === 'linux') {
@@ -89,6 +124,7 @@ export class DumpBuilder {
       pest,
       printsZeros: this.form === 'opal',
       fenceDetected: this.fenceDetected,
+      isPhb5: this.isPhb5,
       problems: this.#problems,
     };
   }
@@ -122,14 +158,24 @@ export class DumpBuilder {
     return 16;
   }
 
+  #readsAllOnes(): boolean {
+    return [...this.#words.values()].every(
+      ({ value }) => value === ALL_ONES || value === 0xffff_ffffn || value === 0xffffn,
+    );
+  }
+
   #settlePest(chip: DiagChip): PestRun[] {
     const base = this.#pestBase(chip);
     const runs: PestRun[] = [];
-    for (const row of this.#rows) {
-      const index = Number.parseInt(row.index.trim(), base);
+    const indexOf = (row: PestRow): number => Number.parseInt(row.index.trim(), base);
+    // Lines that a log daemon put out of order are in order again.
+    for (const row of [...this.#rows].sort((x, y) => indexOf(x) - indexOf(y))) {
+      const index = indexOf(row);
       const previous = runs.at(-1);
       if (!row.run) {
         runs.push({ first: index, last: index, a: row.a, b: row.b, line: row.line });
+      } else if (previous === undefined && !this.#readsAllOnes()) {
+        this.#problems.push({ line: row.line, text: `the entry that PE ${row.index} repeats is lost` });
       } else if (previous === undefined) {
         // The kernel compares the first entry with all ones: a table full of ones prints no first line.
         runs.push({ first: 0, last: index, a: ALL_ONES, b: ALL_ONES, line: row.line });

@@ -1,0 +1,78 @@
+/**
+ * Dumps of the P7IOC hub in kernel text, short and long, and how bad their first error is.
+ * Facts: ioda1-p7ioc 7.4 (classes), 9.3 and 9.4 (text).
+ */
+import { msbMasks } from '../../hw/bits.js';
+import { range, setBits } from '../bit-table.js';
+
+/** Words of a line of the short form, by its label. */
+export const HUB_LINES: Readonly<Record<string, readonly string[]>> = {
+  GEM: ['gemXfir', 'gemRfir', 'gemRirqfir', 'gemMask', 'gemRwof'],
+  LEM: ['lemFir', 'lemErrMask', 'lemAction0', 'lemAction1', 'lemWof'],
+  RGC: ['rgcStatus', 'rgcLdcp'],
+  BI: ['biLdcp0', 'biLdcp1', 'biLdcp2', 'biFenceStatus'],
+  CI: ['ciPortStatus', 'ciPortLdcp'],
+};
+
+/** The long form of kernels before 3.15: one word a line. */
+export const HUB_LONG_NAMES: ReadonlyMap<string, string> = new Map([
+  ['GEM XFIR', 'gemXfir'],
+  ['GEM RFIR', 'gemRfir'],
+  ['GEM RIRQFIR', 'gemRirqfir'],
+  ['GEM Mask', 'gemMask'],
+  ['GEM RWOF', 'gemRwof'],
+  ['LEM FIR', 'lemFir'],
+  ['LEM Error Mask', 'lemErrMask'],
+  ['LEM Action 0', 'lemAction0'],
+  ['LEM Action 1', 'lemAction1'],
+  ['LEM WOF', 'lemWof'],
+  ['RGC Status', 'rgcStatus'],
+  ['RGC LDCP', 'rgcLdcp'],
+  ['BI LDCP 0', 'biLdcp0'],
+  ['BI LDCP 1', 'biLdcp1'],
+  ['BI LDCP 2', 'biLdcp2'],
+  ['BI Fence Status', 'biFenceStatus'],
+  ['CI Port Status', 'ciPortStatus'],
+  ['CI Port LDCP', 'ciPortLdcp'],
+]);
+
+export interface HubDump {
+  /** "RGC", "BI Upbound", "CI Port 0" */
+  readonly unit: string;
+  readonly line: number;
+  lastLine: number;
+  readonly words: Map<string, bigint>;
+}
+
+export type HubClass = 'hub dead' | 'clock' | 'register access' | 'malfunction' | 'informational' | 'bridge';
+
+/** LEM bits of each unit that end the whole hub; the other classes by name. Bits in no list are informational. */
+const CLASSES: Readonly<Record<string, readonly (readonly [HubClass, bigint])[]>> = {
+  RGC: [
+    ['hub dead', 0xf00086e0f4fcffffn],
+    ['register access', 0x0000010000000000n],
+  ],
+  'BI Upbound': [['hub dead', 0xf7ffffff7fffffffn]],
+  'BI Downbound': [['hub dead', 0xdffff7f35f8000bfn]],
+  'CI Port 0': [
+    ['hub dead', 0xf5ff000000000000n],
+    ['malfunction', 0x0800000000000000n],
+  ],
+  'CI Port 1': [['hub dead', 0xffff000000000000n]],
+  MISC: [
+    ['hub dead', 0x0000000310000000n],
+    ['clock', msbMasks(...range(39, 41))],
+    ['malfunction', 0xaaa0000c00000000n],
+  ],
+  I2C: [['hub dead', 0x1100000000000000n]],
+};
+
+/** The first error's class and bits; a unit without error bits is informational. */
+export function classifyHub(dump: HubDump): { kind: HubClass; bits: readonly number[] } {
+  const fir = dump.words.get('lemFir') ?? 0n;
+  const mask = dump.words.get('lemErrMask') ?? 0n;
+  const wof = dump.words.get('lemWof') ?? 0n;
+  const first = [wof & ~mask, wof, fir].find((word) => word !== 0n) ?? 0n;
+  const found = CLASSES[dump.unit]?.find(([, bits]) => (bits & first) !== 0n);
+  return { kind: found?.[0] ?? 'informational', bits: setBits(first) };
+}

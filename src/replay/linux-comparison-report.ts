@@ -19,7 +19,8 @@ interface Row {
 
 export function formatLinuxComparison(comparison: LinuxComparison): string {
   const rows = rowsOf(comparison);
-  const left = unexplained(comparison).length;
+  const open = unexplained(comparison);
+  const left = open.length;
   const met = reasonsOf(comparison.marks);
   const width = Math.max(0, ...met.map(({ id }) => id.length));
   return [
@@ -31,6 +32,7 @@ export function formatLinuxComparison(comparison: LinuxComparison): string {
     '',
     ...met.map(({ id, text }) => `${id.padEnd(width)}  ${text}`),
     ...(met.length === 0 ? [] : ['']),
+    ...open.map(({ kind, text }) => `${SIGNS[kind]} ${text}`),
     left === 0 ? 'Nothing is unexplained.' : `${plural(left, 'difference is', 'differences are')} unexplained.`,
   ].join('\n');
 }

@@ -68,7 +68,26 @@ function performAll(machine: RecordedMachine, marks: readonly RecordedMark[]): P
 
 export function unexplained({ marks }: LinuxComparison): ComparedRow[] {
   const rows = marks.flatMap(({ calls, lines }) => [...calls, ...lines]);
-  return rows.filter(({ kind, reason }) => kind !== 'same' && reason === undefined);
+  return [
+    ...rows.filter(({ kind, reason }) => kind !== 'same' && reason === undefined),
+    ...marks.flatMap(strangeTimes),
+  ];
+}
+
+/** Sleeps come out longer than asked, by less than this factor (facts: eeh-linux 17.0). */
+const LONGEST_FACTOR = 1.13;
+
+function strangeTimes({ mark, durations }: MarkComparison): ComparedRow[] {
+  if (durations === undefined) return [];
+  const { nominalMs } = durations;
+  const isStrange = (ms: number): boolean => ms < nominalMs || ms > LONGEST_FACTOR * nominalMs;
+  return (['recorded', 'ours'] as const)
+    .filter((kind) => isStrange(durations[`${kind}Ms`]))
+    .map((kind) => ({
+      kind,
+      text: `${mark}: recovery took ${durations[`${kind}Ms`]} ms, nominal are ${nominalMs} ms`,
+      reason: undefined,
+    }));
 }
 
 interface Performed {

@@ -241,14 +241,17 @@ function readLink(map: MapReader, names: Names): Particular | undefined {
   };
 }
 
-/** Text that a line contains, or /a pattern/. */
+/** Text that a line contains, or /a pattern/, or /a pattern/i. */
 function readPattern(value: Value): string | RegExp | undefined {
   const text = value.string();
   if (text === undefined) return undefined;
-  const [, pattern] = /^\/(.+)\/$/.exec(text) ?? [];
-  if (pattern === undefined) return text;
+  const [, pattern, flags] = /^\/(.+)\/([a-z]*)$/.exec(text) ?? [];
+  if (pattern === undefined || flags === undefined) return text;
+  if (flags !== '' && flags !== 'i') {
+    return value.fail(`a pattern has no flags "${flags}"`, { hint: `write /${pattern}/, or /${pattern}/i` });
+  }
   try {
-    return new RegExp(pattern);
+    return new RegExp(pattern, flags);
   } catch (error) {
     return value.fail(`not a regular expression: ${(error as Error).message}`);
   }

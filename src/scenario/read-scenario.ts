@@ -2,6 +2,7 @@
 import { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from '../faults/catalogue.js';
 import type { PlannedFault } from '../faults/engine.js';
 import { complaint, type FaultParameter, type ParameterValue, rangeOf } from '../faults/parameters.js';
+import { formatTime } from '../sim/time.js';
 import type { PlannedAction } from './action.js';
 import { type Names, namesOf } from './names.js';
 import { readAction } from './read-action.js';
@@ -50,8 +51,17 @@ export function readScenario(file: string, text: string, open?: OpenProfile): Sc
     settleNs: root.get('settle')?.duration() ?? DEFAULT_SETTLE_NS,
     untilNs: root.get('until')?.duration(),
   };
+  checkEnd(root.get('until'), scenario);
   reader.finish();
   return profile === undefined ? scenario : { ...scenario, timing: readTimingProfile(profile.file, profile.text) };
+}
+
+/** What comes after the end never happens, and whatever must not happen would count as met. */
+function checkEnd(until: Value | undefined, { untilNs, faults, actions }: Scenario): void {
+  if (until === undefined || untilNs === undefined) return;
+  const lastNs = Math.max(...[...faults, ...actions].map(({ atNs }) => atNs));
+  if (lastNs < untilNs) return;
+  until.fail(`the run ends at ${formatTime(untilNs)}, before what is planned for ${formatTime(lastNs)}`);
 }
 
 const NO_MACHINE: ScenarioMachine = { slots: new Map() };

@@ -42,6 +42,23 @@ describe('Linux as recorded against Linux here', () => {
     expect(unexplained(fence)).toEqual([]);
   });
 
+  it('counts a recovery that is too fast or too slow as a difference', () => {
+    const { marks } = simple;
+    const took = (recordedMs: number, oursMs: number) => {
+      const [first] = marks;
+      const durations = { recordedMs, oursMs, nominalMs: 1000 };
+      return unexplained({ ...simple, marks: [{ ...first!, calls: [], lines: [], durations }] }).map(
+        ({ kind }) => kind,
+      );
+    };
+    expect([took(1000, 1130), took(999, 1000), took(1000, 1131), took(999, 1131)]).toEqual([
+      [],
+      ['recorded'],
+      ['ours'],
+      ['recorded', 'ours'],
+    ]);
+  });
+
   it('needs every declared reason', () => {
     const rows = [simple, fence].flatMap(({ marks }) => marks.flatMap(({ calls, lines }) => [...calls, ...lines]));
     const met = new Set(rows.map(({ reason }) => reason));

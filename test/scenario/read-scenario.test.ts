@@ -86,6 +86,7 @@ describe('a scenario file', () => {
       '{ log: some text }',
       '{ log: "/[0-9]+ times/" }',
       '{ no-log: some text }',
+      '{ no-log: /Recovery/i }',
       '{ fenced: phb0, within: 5 ns }',
       '{ not-fenced: phb0 }',
     ];
@@ -111,6 +112,7 @@ describe('a scenario file', () => {
       { kind: 'log', pattern: 'some text' },
       { kind: 'log', pattern: /[0-9]+ times/ },
       { kind: 'no-log', pattern: 'some text' },
+      { kind: 'no-log', pattern: /Recovery/i },
       { kind: 'fenced', phb: 0, withinNs: 5 },
       { kind: 'not-fenced', phb: 0 },
     ]);
@@ -242,6 +244,8 @@ describe('a scenario that is wrong', () => {
     ['expect', '  - { answered: slot1 }', 'lacks "with"', ''],
     ['expect', '  - { answered: slot1, with: OK }', 'unknown completion status "OK"', 'Allowed: SC, CA, UR, timeout'],
     ['expect', '  - { log: "/(/" }', 'not a regular expression', ''],
+    ['expect', '  - { no-log: /recovery/g }', 'a pattern has no flags "g"', 'write /recovery/, or /recovery/i'],
+    ['tail', 'until: 1 ns', 'before what is planned for', ''],
     ['expect', '  - { log: [] }', 'log must be text, not a list', ''],
     ['expect', '  - { log: &a "" }', 'log must be text', ''],
     ['expect', '  - { fenced: phb1 }', 'unknown PHB "phb1"', 'did you mean phb0?'],

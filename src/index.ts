@@ -89,6 +89,21 @@ export { IODA_TABLES, type IodaTableName, MEMORY_TABLES } from './ioda2/tables.j
 export { PHB3_TIMING } from './ioda2/timing.js';
 export * as PHB3_TRACE from './ioda2/trace.js';
 
+// ---- the chip before it: P7IOC, its registers and tables as data ------------------------------------------------------
+
+export { P7ioc, type P7iocOptions } from './ioda1/p7ioc.js';
+export {
+  HUB_REGISTERS as P7IOC_HUB_REGISTERS,
+  type HubRegisterName as P7iocHubRegisterName,
+} from './ioda1/registers/hub.js';
+export {
+  PHB_REGISTERS as P7IOC_PHB_REGISTERS,
+  type PhbRegisterName as P7iocPhbRegisterName,
+} from './ioda1/registers/phb.js';
+export { IODA_TABLES as IODA1_TABLES, type IodaTableName as Ioda1TableName } from './ioda1/tables.js';
+export { P7IOC_TIMING } from './ioda1/timing.js';
+export * as P7IOC_TRACE from './ioda1/trace.js';
+
 // ---- the machine, alone and with firmware and Linux on it -------------------------------------------------------------
 
 export { firstTimes, hang, load, loadWithDecodingOff, staleRing } from './eeh/drivers/deeds.js';

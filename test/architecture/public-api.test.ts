@@ -18,6 +18,7 @@ const NAMES = [
   ...['BUS_TIMING', 'SystemBus', 'Edu', 'Endpoint', 'Link', 'Nic', 'Nvme', 'Switch'],
   ...['ERROR_EVENTS', 'Phb3', 'PBCQ_NEST_REGISTERS', 'PBCQ_PCI_REGISTERS', 'PBCQ_SCOM_RANGES', 'PBCQ_SPCI_REGISTERS'],
   ...['PHB_REGISTERS', 'IODA_TABLES', 'MEMORY_TABLES', 'PHB3_TIMING', 'PHB3_TRACE'],
+  ...['P7ioc', 'P7IOC_HUB_REGISTERS', 'P7IOC_PHB_REGISTERS', 'IODA1_TABLES', 'P7IOC_TIMING', 'P7IOC_TRACE'],
   ...['CALLBACKS', 'ScriptedDriver', 'VOTES', 'firstTimes', 'hang', 'load', 'loadWithDecodingOff', 'staleRing'],
   ...['formatJunit'],
   ...['NicDriver', 'LinuxKernel', 'QEMU_POWERNV8', 'REAL_MACHINE', 'PHBS_PER_CHIP', 'POWER8_TIMING', 'PowerNv8'],

@@ -105,7 +105,7 @@ describe('expectations of a link', () => {
 
   it('are open before anything has happened', () => {
     const result = run({
-      faults: ['at: 20 ms, kind: err-corr, device: slot2'],
+      faults: [],
       expect: ['link: slot1, width: x8', 'link-error: slot1, error: bad-tlp', 'stalled: slot1'],
       more: ['until: 10 ms'],
     });

@@ -56,13 +56,7 @@ export const PCI_CALLS: readonly OpalCall[] = [
     }),
   ),
   call(32, 'OPAL_PCI_SET_PELTV', 'phb u64, parent u32, child u32, state u8', (opal, frame) =>
-    opal.pciSetPeltv(
-      frame.number('phb'),
-      frame.number('parent'),
-      frame.number('child'),
-      // Anything but "remove" adds.
-      Math.min(frame.number('state'), 1),
-    ),
+    opal.pciSetPeltv(frame.number('phb'), frame.number('parent'), frame.number('child'), frame.number('state')),
   ),
   call(33, 'OPAL_PCI_SET_MVE', 'phb u64, mve u32, pe u64', (opal, frame) =>
     opal.pciSetMve(frame.number('phb'), frame.number('mve'), frame.number('pe')),

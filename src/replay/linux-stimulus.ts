@@ -148,8 +148,8 @@ class Operator {
   /** The error interrupt of a bridge, which the recorded machine was patched to raise. */
   interrupt(phb: number): void {
     const { opal, machine } = this.recorded;
-    const { irqBase } = { irqBase: opal.deviceTree()[phb]!.lsiBase };
-    machine.interrupts.present(irqBase + ERROR_LSI, BOOT_SERVER, ERROR_PRIORITY);
+    const { lsiBase } = opal.deviceTree()[phb]!;
+    machine.interrupts.present(lsiBase + ERROR_LSI, BOOT_SERVER, ERROR_PRIORITY);
   }
 
   readonly setNest = (phb: number, name: PbcqNestRegisterName, value: bigint): Process<void> => {

@@ -4,20 +4,11 @@ import { msbMask } from '../../src/hw/bits.js';
 import { TRAP_NAMES } from '../../src/ioda2/error-bits/bit-lists.js';
 import { ERROR_EVENT_NAMES } from '../../src/ioda2/error-bits/events.js';
 import { ERROR_INJECTED, ERROR_RAISED, PE_FREEZE } from '../../src/ioda2/trace.js';
-import type { TraceKind } from '../../src/sim/trace.js';
-import { booted, PE, RID, type Rig } from './rig.js';
+import { booted, PE, RID } from './rig.js';
+import { records } from './trace-records.js';
 
 const NO_PE = 0xffff;
 const FROZEN = msbMask(0);
-
-/** Values of the records of one kind that `act` leaves. */
-function records(rig: Rig, kind: TraceKind, act: () => void): number[][] {
-  const seen: number[][] = [];
-  const end = rig.machine.sim.trace.subscribe(({ values }) => seen.push([...values]), [kind]);
-  act();
-  end();
-  return seen;
-}
 
 describe('the trace of an error', () => {
   it('names event, PE, requester and address', () => {

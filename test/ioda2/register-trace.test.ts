@@ -3,21 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { PBCQ_SCOM_RANGES } from '../../src/ioda2/registers/pbcq.js';
 import { PHB_REGISTERS } from '../../src/ioda2/registers/phb.js';
 import { BLOCK_REASON, type BlockReason, REGISTER_BLOCKED, UNKNOWN_REGISTER } from '../../src/ioda2/trace.js';
-import type { TraceKind } from '../../src/sim/trace.js';
 import { booted, Rig } from './rig.js';
+import { records } from './trace-records.js';
 
 const READ = 0;
 const WRITE = 1;
 const FORCED_FENCE = 0x0000_00f0_0000_0000n;
 const CONFIG_DATA = PHB_REGISTERS.get('PHB_CONFIG_DATA').offset;
-
-function records(rig: Rig, kind: TraceKind, act: () => void): number[][] {
-  const seen: number[][] = [];
-  const end = rig.machine.sim.trace.subscribe(({ values }) => seen.push([...values]), [kind]);
-  act();
-  end();
-  return seen;
-}
 
 /** A load and a store, and the records of both. */
 function blocked(rig: Rig, offset: number, size: 1 | 4 | 8): number[][] {

@@ -41,7 +41,7 @@ export function* setPe(phb: Phb3, request: SetPeRequest): Process<number> {
   return OpalStatus.SUCCESS;
 }
 
-/** OPAL_PCI_SET_PELTV. The chip reads the table anew at each error: nothing to invalidate. */
+/** OPAL_PCI_SET_PELTV; any action but "remove" adds. The chip reads the table anew at each error: nothing to invalidate. */
 export function setPeltv(phb: Phb3, parent: number, child: number, action: number): number {
   if (!isPe(parent) || !isPe(child)) return OpalStatus.PARAMETER;
   phb.tables.setPeltv(parent, child, action === PeltvAction.REMOVE ? 'remove' : 'add');

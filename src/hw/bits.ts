@@ -12,6 +12,7 @@ export interface FieldSpec {
 export const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
 const WORD_BITS = 64;
+const HALF_BITS = 32;
 
 export function bit(n: number): FieldSpec {
   return bits(n, n);
@@ -52,13 +53,39 @@ export function fieldMask(spec: FieldSpec, width = WORD_BITS): bigint {
 }
 
 export function getField(value: bigint, spec: FieldSpec, width = WORD_BITS): bigint {
+  if (width === WORD_BITS && isNarrow(spec)) return BigInt(getFieldOfHalves(hiOf(value), loOf(value), spec));
   return BigInt.asUintN(fieldWidth(spec), value >> fieldShift(spec, width));
 }
 
 /** `value` with the field replaced; bits of `field` that do not fit are cut off, as a register would. */
 export function setField(value: bigint, spec: FieldSpec, field: bigint, width = WORD_BITS): bigint {
+  if (width === WORD_BITS && isNarrow(spec)) return setNarrowField(value, spec, loOf(field));
   const placed = BigInt.asUintN(fieldWidth(spec), field) << fieldShift(spec, width);
   return (BigInt.asUintN(width, value) & ~fieldMask(spec, width)) | placed;
+}
+
+/** A field of at most 32 bits of a 64-bit word: worked on in halves, which makes one bigint instead of six. */
+function isNarrow({ first, last }: FieldSpec): boolean {
+  return last < WORD_BITS && last - first < HALF_BITS;
+}
+
+function setNarrowField(value: bigint, spec: FieldSpec, field: number): bigint {
+  const shift = WORD_BITS - 1 - spec.last;
+  const mask = narrowMask(spec);
+  const bits = field & mask;
+  const hi = hiOf(value);
+  const lo = loOf(value);
+  if (shift >= HALF_BITS) return fromHalves((hi & ~(mask << (shift - HALF_BITS))) | (bits << (shift - HALF_BITS)), lo);
+  const newLo = (lo & ~(mask << shift)) | (bits << shift);
+  // What straddles the middle; a shift by 32 would be one by 0.
+  const over = shift === 0 ? 0 : mask >>> (HALF_BITS - shift);
+  return fromHalves((hi & ~over) | (shift === 0 ? 0 : bits >>> (HALF_BITS - shift)), newLo);
+}
+
+/** Ones in the low bits, as many as the field has. */
+function narrowMask({ first, last }: FieldSpec): number {
+  const width = last - first + 1;
+  return width >= HALF_BITS ? 0xffff_ffff : (1 << width) - 1;
 }
 
 /** Exactly 16 lower-case digits, without a prefix. */
@@ -92,9 +119,8 @@ export function loOf(value: bigint): number {
 /** A field of at most 32 bits taken from the halves of a 64-bit word; it may straddle them. */
 export function getFieldOfHalves(hi: number, lo: number, spec: FieldSpec): number {
   const shift = WORD_BITS - 1 - spec.last;
-  const width = spec.last - spec.first + 1;
-  const keep = width >= 32 ? 0xffff_ffff : (1 << width) - 1;
-  if (shift >= 32) return ((hi >>> (shift - 32)) & keep) >>> 0;
+  const keep = narrowMask(spec);
+  if (shift >= HALF_BITS) return ((hi >>> (shift - HALF_BITS)) & keep) >>> 0;
   if (shift === 0) return (lo & keep) >>> 0;
-  return (((lo >>> shift) | (hi << (32 - shift))) & keep) >>> 0;
+  return (((lo >>> shift) | (hi << (HALF_BITS - shift))) & keep) >>> 0;
 }

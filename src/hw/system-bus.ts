@@ -3,8 +3,8 @@
  * answers now or later, and the value stays with the ticket until the requester takes it.
  */
 import { Priority } from '../sim/priority.js';
-import { Signal } from '../sim/process.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
+import type { Task, Wait } from '../sim/task.js';
 import { quantize, type TimeNs } from '../sim/time.js';
 import { defineTraceKind, type TraceKind } from '../sim/trace.js';
 import { fromHalves, hiOf, loOf } from './bits.js';
@@ -54,12 +54,14 @@ export const BUS_UNCLAIMED = defineTraceKind('bus-unclaimed', 'addressHi', 'addr
 /** A value came for a requester that no longer waits. */
 export const BUS_ABANDONED = defineTraceKind('bus-abandoned', 'addressHi', 'addressLo', 'size', 'valueHi', 'valueLo');
 
-const LOAD = 0;
-const STORE = 1;
-const SCOM_LOAD = 2;
-const SCOM_STORE = 3;
-type Operation = typeof LOAD | typeof STORE | typeof SCOM_LOAD | typeof SCOM_STORE;
-const OPERATION_KINDS: readonly TraceKind[] = [MMIO_LOAD, MMIO_STORE, SCOM_READ, SCOM_WRITE];
+export type BusOperation = 'load' | 'store' | 'scom-read' | 'scom-write';
+const OPERATIONS: readonly BusOperation[] = ['load', 'store', 'scom-read', 'scom-write'];
+const OPERATION_KINDS: Readonly<Record<BusOperation, TraceKind>> = {
+  load: MMIO_LOAD,
+  store: MMIO_STORE,
+  'scom-read': SCOM_READ,
+  'scom-write': SCOM_WRITE,
+};
 
 /** A ticket is used after its value was taken, or answered twice: a broken invariant of a chip or of the caller. */
 export class TicketError extends Error {
@@ -72,21 +74,36 @@ export class TicketError extends Error {
 /** Tickets are slot + SLOT_LIMIT * generation; the slot is used again, the ticket number is not. */
 const SLOT_LIMIT = 65536;
 
-/** One access in flight, or a free place for one. */
-class Slot {
+/** One access in flight, or a free place for one. The process that requested it waits for the slot itself. */
+class Slot implements Wait {
   ticket: number;
   state: 'free' | 'open' | 'done' | 'abandoned' = 'free';
-  operation: Operation = LOAD;
+  operation: BusOperation = 'load';
   address = 0;
   size: AccessSize = 8;
   hi = 0;
   lo = 0;
+  private waiter: Task | undefined;
 
-  constructor(
-    index: number,
-    readonly completed: Signal<bigint>,
-  ) {
+  constructor(index: number) {
     this.ticket = index;
+  }
+
+  get about(): string {
+    return `bus access ${this.ticket % SLOT_LIMIT}`;
+  }
+
+  begin(task: Task): void {
+    this.waiter = task;
+  }
+
+  end(): void {
+    this.waiter = undefined;
+  }
+
+  settle(): void {
+    this.state = 'done';
+    this.waiter?.wake(undefined);
   }
 }
 
@@ -132,29 +149,29 @@ export class SystemBus {
 
   /** Sends a load on its way; its value waits under the ticket until `take`. */
   beginLoad(address: number, size: AccessSize): number {
-    return this.begin(LOAD, address, size, 0n);
+    return this.begin('load', address, size, 0n);
   }
 
   /** Sends a store on its way; the ticket completes, with 0, when the store has reached its target. */
   beginStore(address: number, size: AccessSize, value: bigint): number {
-    return this.begin(STORE, address, size, value);
+    return this.begin('store', address, size, value);
   }
 
   beginScomRead(address: number): number {
-    return this.begin(SCOM_LOAD, address, 8, 0n);
+    return this.begin('scom-read', address, 8, 0n);
   }
 
   beginScomWrite(address: number, value: bigint): number {
-    return this.begin(SCOM_STORE, address, 8, value);
+    return this.begin('scom-write', address, 8, value);
   }
 
   isDone(ticket: number): boolean {
     return this.slotOf(ticket).state === 'done';
   }
 
-  /** Emits when the ticket completes. Good until the value is taken. */
-  completion(ticket: number): Signal<bigint> {
-    return this.slotOf(ticket).completed;
+  /** What one process yields to wait until the ticket completes. Good until the value is taken. */
+  completion(ticket: number): Wait {
+    return this.slotOf(ticket);
   }
 
   /** Gives the value and ends the ticket. */
@@ -181,19 +198,20 @@ export class SystemBus {
     if (slot.state === 'done') throw new TicketError(ticket, 'was already answered');
     slot.hi = slot.size === 8 ? hiOf(value) : 0;
     slot.lo = (loOf(value) & sizeMask(slot.size)) >>> 0;
-    this.record(OPERATION_KINDS[slot.operation]!, slot);
+    this.record(OPERATION_KINDS[slot.operation], slot);
     this.finish(slot);
   }
 
   /** What the ticket asks for, for messages. */
   describe(ticket: number): string {
     const { operation, address, size } = this.slotOf(ticket);
-    return `${OPERATION_KINDS[operation]!.name} of ${size} bytes at 0x${address.toString(16)}`;
+    return `${OPERATION_KINDS[operation].name} of ${size} bytes at 0x${address.toString(16)}`;
   }
 
   // ---- one access -------------------------------------------------------------------------------------------------
 
-  private begin(operation: Operation, address: number, size: AccessSize, value: bigint): number {
+  /** As `beginLoad` and its siblings, by operation; reads give no value. */
+  begin(operation: BusOperation, address: number, size: AccessSize, value: bigint): number {
     if (!Number.isSafeInteger(address) || address < 0) {
       throw new RangeError(`${address} is not an address on the bus: give a whole number from 0 to 2^53 - 1`);
     }
@@ -209,23 +227,23 @@ export class SystemBus {
   }
 
   private requestNs({ operation, address, size }: Slot): TimeNs {
-    if (operation === SCOM_LOAD || operation === SCOM_STORE) return this.legsNs.scomNs;
+    if (operation === 'scom-read' || operation === 'scom-write') return this.legsNs.scomNs;
     if (this.memory.contains(address, size)) return this.legsNs.memoryNs;
-    return operation === LOAD ? this.legsNs.mmioLoadNs : this.legsNs.mmioStoreNs;
+    return operation === 'load' ? this.legsNs.mmioLoadNs : this.legsNs.mmioStoreNs;
   }
 
   private arrive(slot: Slot): void {
     switch (slot.operation) {
-      case LOAD:
+      case 'load':
         this.arriveLoad(slot);
         return;
-      case STORE:
+      case 'store':
         this.arriveStore(slot);
         return;
-      case SCOM_LOAD:
+      case 'scom-read':
         this.arriveScomRead(slot);
         return;
-      case SCOM_STORE:
+      case 'scom-write':
         this.arriveScomWrite(slot);
     }
   }
@@ -236,7 +254,7 @@ export class SystemBus {
       this.complete(ticket, this.loadMemory(address, size));
       return;
     }
-    const target = this.targets.find((candidate) => candidate.claims(address));
+    const target = this.targetOf(address);
     if (target === undefined) this.answerUnclaimed(slot);
     else target.load(address, size, ticket);
   }
@@ -246,7 +264,7 @@ export class SystemBus {
     const value = fromHalves(slot.hi, slot.lo);
     // Before it takes effect: what it causes must follow it in the trace.
     this.record(MMIO_STORE, slot);
-    const target = this.targets.find((candidate) => candidate.claims(address));
+    const target = this.targetOf(address);
     if (this.memory.contains(address, size)) this.storeMemory(address, size, value);
     else if (target === undefined) this.recordUnclaimed(slot);
     else target.store(address, size, value);
@@ -254,17 +272,27 @@ export class SystemBus {
   }
 
   private arriveScomRead(slot: Slot): void {
-    const target = this.scomTargets.find((candidate) => candidate.claimsScom(slot.address));
+    const target = this.scomTargetOf(slot.address);
     if (target === undefined) this.answerUnclaimed(slot);
     else target.scomRead(slot.address, slot.ticket);
   }
 
   private arriveScomWrite(slot: Slot): void {
     this.record(SCOM_WRITE, slot);
-    const target = this.scomTargets.find((candidate) => candidate.claimsScom(slot.address));
+    const target = this.scomTargetOf(slot.address);
     if (target === undefined) this.recordUnclaimed(slot);
     else target.scomWrite(slot.address, fromHalves(slot.hi, slot.lo));
     this.finishWrite(slot);
+  }
+
+  private targetOf(address: number): BusTarget | undefined {
+    for (const target of this.targets) if (target.claims(address)) return target;
+    return undefined;
+  }
+
+  private scomTargetOf(address: number): ScomTarget | undefined {
+    for (const target of this.scomTargets) if (target.claimsScom(address)) return target;
+    return undefined;
   }
 
   private answerUnclaimed(slot: Slot): void {
@@ -280,17 +308,12 @@ export class SystemBus {
 
   private finish(slot: Slot): void {
     if (slot.state === 'abandoned') this.discard(slot);
-    else this.settle(slot);
-  }
-
-  private settle(slot: Slot): void {
-    slot.state = 'done';
-    slot.completed.emit(fromHalves(slot.hi, slot.lo));
+    else slot.settle();
   }
 
   /** A write has done its work; a value that was read is lost, which the trace must show. */
   private discard(slot: Slot): void {
-    if (slot.operation === LOAD || slot.operation === SCOM_LOAD) this.record(BUS_ABANDONED, slot);
+    if (slot.operation === 'load' || slot.operation === 'scom-read') this.record(BUS_ABANDONED, slot);
     this.release(slot);
   }
 
@@ -331,7 +354,7 @@ export class SystemBus {
     const index = this.slots.length;
     if (index === SLOT_LIMIT)
       throw new RangeError(`more than ${SLOT_LIMIT} accesses in flight: values are never taken`);
-    const slot = new Slot(index, new Signal<bigint>(this.sim, `bus access ${index}`));
+    const slot = new Slot(index);
     this.slots.push(slot);
     return slot;
   }
@@ -356,7 +379,7 @@ export class SystemBus {
 
   private recordUnclaimed({ address, size, operation }: Slot): void {
     const addressHi = Math.floor(address / 2 ** 32);
-    this.sim.trace.emit(BUS_UNCLAIMED, this.traceSource, addressHi, address >>> 0, size, operation);
+    this.sim.trace.emit(BUS_UNCLAIMED, this.traceSource, addressHi, address >>> 0, size, OPERATIONS.indexOf(operation));
   }
 }
 

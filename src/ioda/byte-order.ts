@@ -1,30 +1,39 @@
 /** The processor side is big-endian: a load returns the bytes of a device, lowest address first, as one number. */
+import { fromHalves, hiOf, loOf } from '../hw/bits.js';
 
 export function bytesToValue(bytes: Uint8Array): bigint {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return value;
+  if (bytes.length <= 4) return BigInt(bigEndian(bytes, 0, bytes.length));
+  const split = bytes.length - 4;
+  return fromHalves(bigEndian(bytes, 0, split), bigEndian(bytes, split, bytes.length));
 }
 
 export function valueToBytes(value: bigint, sizeBytes: number): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
-  let rest = value;
-  for (let at = sizeBytes - 1; at >= 0; at--) {
-    bytes[at] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
+  const halves = [loOf(value), hiOf(value)];
+  for (let byte = 0; byte < sizeBytes; byte++) bytes[sizeBytes - 1 - byte] = halves[byte >> 2]! >>> (8 * (byte & 3));
   return bytes;
+}
+
+function bigEndian(bytes: Uint8Array, from: number, end: number): number {
+  let value = 0;
+  for (let at = from; at < end; at++) value = value * 256 + bytes[at]!;
+  return value;
 }
 
 /** Configuration registers are little-endian numbers; this is the same number as the processor's bytes. */
 export function swapConfig(value: number, sizeBytes: number): bigint {
-  const bytes = new Uint8Array(sizeBytes);
-  for (let at = 0; at < sizeBytes; at++) bytes[at] = Math.floor(value / 2 ** (8 * at)) & 0xff;
-  return bytesToValue(bytes);
+  return BigInt(swapped(value, sizeBytes));
 }
 
 export function unswapConfig(value: bigint, sizeBytes: number): number {
-  return valueToBytes(value, sizeBytes).reduceRight((number, byte) => number * 256 + byte, 0);
+  return swapped(loOf(value), sizeBytes);
+}
+
+/** A number of up to 4 bytes with its bytes in the opposite order. */
+function swapped(value: number, sizeBytes: number): number {
+  let result = 0;
+  for (let byte = 0; byte < sizeBytes; byte++) result = result * 256 + ((value >>> (8 * byte)) & 0xff);
+  return result;
 }
 
 /** What a load of this size returns when nothing answers. */

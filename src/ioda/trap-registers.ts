@@ -1,7 +1,7 @@
 /** The registers of an error trap: one layout for the four traps of a bridge, at the same offsets on P7IOC and PHB3. */
 import type { AccessKind, FieldDeclaration, RegisterDeclaration } from '../hw/register.js';
 import { fieldsOfBits, type NamedBit } from './bit-fields.js';
-import type { TrapName } from './bit-lists.js';
+import { TRAP_NAMES, type TrapName } from './bit-lists.js';
 
 type Fields = Readonly<Record<string, FieldDeclaration>>;
 
@@ -42,9 +42,19 @@ const TRAP_BASE: Readonly<Record<TrapName, number>> = { PHB: 0xc80, OUT: 0xd00, 
 /** Name of the register of a trap, as in PHB_OUT_ERR_LOG_0. */
 export type TrapRegisterName<T extends TrapName = TrapName> = `${(typeof TRAP_PREFIX)[T]}_${TrapSuffix}`;
 
+const SUFFIXES = Object.keys(TRAP_TEMPLATE) as TrapSuffix[];
+
+/** Built once: a name put together anew at each access would have to be hashed anew. */
+const TRAP_REGISTER_NAMES = new Map(
+  TRAP_NAMES.map((trap) => [
+    trap,
+    new Map(SUFFIXES.map((suffix) => [suffix, `${TRAP_PREFIX[trap]}_${suffix}` as const])),
+  ]),
+);
+
 /** The register of a trap that has the given last name part. */
 export function trapRegisterName<T extends TrapName>(trap: T, suffix: TrapSuffix): TrapRegisterName<T> {
-  return `${TRAP_PREFIX[trap]}_${suffix}`;
+  return TRAP_REGISTER_NAMES.get(trap)!.get(suffix) as TrapRegisterName<T>;
 }
 
 /** What is the chip's own about the registers of its traps. */

@@ -2,7 +2,7 @@
  * The power bus queue in front of a PHB: BARs, nest FIR and fence, interrupt routing, the ASB side path, ETU reset.
  * Sources: skiboot hw/phb3.c: phb3_probe_pbcq, phb3_creset, phb3_fenced; qemu pnv_phb3_pbcq.c. Facts: ioda2-phb3 3.3 to 3.5, 7.8.
  */
-import { ALL_ONES, fieldMask, getField, msbMask, msbMasks } from '../hw/bits.js';
+import { ALL_ONES, fieldMask, getField, hiOf, msbMask, msbMasks } from '../hw/bits.js';
 import type { AccessSize } from '../hw/host-port.js';
 import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
 import { RegisterFile } from '../hw/register-file.js';
@@ -35,6 +35,11 @@ const AIB_FENCE = msbMask(16);
 /** Software sets these to force a fence. */
 const FORCE_FENCE = msbMasks(24, 25, 26, 27);
 const ETU_RESET_HELD = msbMask(0);
+/** Asked at every access: their places and halves. */
+const NFIR_SLOT = PBCQ_NEST_REGISTERS.get('NFIR').slot;
+const AIB_FENCE_HI = hiOf(AIB_FENCE);
+const ETU_RESET_SLOT = PBCQ_PCI_REGISTERS.get('ETU_RESET').slot;
+const ETU_RESET_HELD_HI = hiOf(ETU_RESET_HELD);
 const ASB_DATA = PBCQ_SPCI_REGISTERS.get('ASB_DATA').offset;
 /** A BAR holds a 50-bit bus address, its top bit in bit 0. */
 const BAR_SHIFT = 14n;
@@ -57,13 +62,21 @@ interface Window {
   readonly mask: bigint;
 }
 
+/** One of the three groups of SCOM registers, where this PHB has it. */
+interface ScomRange {
+  readonly name: RangeName;
+  readonly first: number;
+  readonly registers: number;
+  readonly file: Pick<RegisterFile, 'has' | 'read' | 'write'>;
+}
+
 export class Pbcq {
   readonly nest = new RegisterFile(PBCQ_NEST_REGISTERS);
   readonly pci = new RegisterFile(PBCQ_PCI_REGISTERS);
   readonly spci = new RegisterFile(PBCQ_SPCI_REGISTERS);
   readonly #bus: SystemBus;
   readonly #client: PbcqClient;
-  readonly #index: number;
+  readonly #ranges: readonly ScomRange[];
   readonly #trace: Trace;
   readonly #source: number;
   readonly #nestFir: LocalErrorMacro;
@@ -75,7 +88,10 @@ export class Pbcq {
   constructor(parts: { bus: SystemBus; index: number; trace: Trace; source: number }, client: PbcqClient) {
     this.#bus = parts.bus;
     this.#client = client;
-    this.#index = parts.index;
+    this.#ranges = RANGE_NAMES.map((name) => {
+      const { base, strideOfPhb, registers } = PBCQ_SCOM_RANGES[name];
+      return { name, first: base + strideOfPhb * parts.index, registers, file: this[name] };
+    });
     this.#trace = parts.trace;
     this.#source = parts.source;
     this.#nestFir = new LocalErrorMacro(
@@ -162,57 +178,56 @@ export class Pbcq {
 
   // ---- SCOM -------------------------------------------------------------------------------------------------------
 
-  #scomPlace(address: number): { range: RangeName; register: number } | undefined {
-    for (const range of RANGE_NAMES) {
-      const { base, strideOfPhb, registers } = PBCQ_SCOM_RANGES[range];
-      const register = address - (base + strideOfPhb * this.#index);
-      if (register >= 0 && register < registers) return { range, register };
+  #rangeOf(address: number): ScomRange | undefined {
+    for (const range of this.#ranges) {
+      if (address >= range.first && address < range.first + range.registers) return range;
     }
     return undefined;
   }
 
   claimsScom(address: number): boolean {
-    return this.#scomPlace(address) !== undefined;
+    return this.#rangeOf(address) !== undefined;
   }
 
   scomRead(address: number, ticket: number): void {
-    const place = this.#scomPlace(address);
-    if (place?.range === 'spci' && place.register === ASB_DATA) {
+    const range = this.#rangeOf(address);
+    if (range === undefined) {
+      this.#bus.complete(ticket, 0n);
+      return;
+    }
+    const register = address - range.first;
+    if (range.name === 'spci' && register === ASB_DATA) {
       this.#client.registerLoad('asb', this.#asbOffset(), 8, ticket);
       return;
     }
-    const file = place && this[place.range];
-    const known = place && file?.has(place.register);
-    if (place && !known) this.#unknown(place, 'read');
-    this.#bus.complete(ticket, place && known && file ? file.read(place.register) : 0n);
+    const known = range.file.has(register);
+    if (!known) this.#unknown(range, register, 'read');
+    this.#bus.complete(ticket, known ? range.file.read(register) : 0n);
   }
 
   scomWrite(address: number, value: bigint): void {
-    const place = this.#scomPlace(address);
-    if (!place) return;
-    if (place.range === 'spci' && place.register === ASB_DATA) {
-      this.#client.registerStore('asb', this.#asbOffset(), 8, value);
-      return;
-    }
-    const file = this[place.range];
-    if (file.has(place.register)) file.write(place.register, value);
-    else this.#unknown(place, 'write');
+    const range = this.#rangeOf(address);
+    if (range === undefined) return;
+    const register = address - range.first;
+    if (range.name === 'spci' && register === ASB_DATA) this.#client.registerStore('asb', this.#asbOffset(), 8, value);
+    else if (range.file.has(register)) range.file.write(register, value);
+    else this.#unknown(range, register, 'write');
   }
 
   #asbOffset(): number {
     return Number(this.spci.field('ASB_ADDRESS', 'OFFSET'));
   }
 
-  #unknown(place: { range: RangeName; register: number }, direction: 'read' | 'write'): void {
-    const window = RANGE_NAMES.indexOf(place.range) + 1;
-    this.#trace.emit(UNKNOWN_REGISTER, this.#source, window, place.register, direction === 'write' ? 1 : 0, 8);
+  #unknown(range: ScomRange, register: number, direction: 'read' | 'write'): void {
+    const window = this.#ranges.indexOf(range) + 1;
+    this.#trace.emit(UNKNOWN_REGISTER, this.#source, window, register, direction === 'write' ? 1 : 0, 8);
   }
 
   // ---- fence and reset --------------------------------------------------------------------------------------------
 
   /** NFIR bit 16 is the fence, and firmware's only test for it. */
   get isFenced(): boolean {
-    return (this.nest.get('NFIR') & AIB_FENCE) !== 0n;
+    return (this.nest.hiAt(NFIR_SLOT) & AIB_FENCE_HI) !== 0;
   }
 
   /** An error behind the queue fences the AIB. */
@@ -258,7 +273,7 @@ export class Pbcq {
   }
 
   get heldInReset(): boolean {
-    return (this.pci.get('ETU_RESET') & ETU_RESET_HELD) !== 0n;
+    return (this.pci.hiAt(ETU_RESET_SLOT) & ETU_RESET_HELD_HI) !== 0;
   }
 
   /** A defect: the ETU stays in its next reset for good. */

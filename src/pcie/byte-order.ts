@@ -7,5 +7,11 @@ export function littleEndian(bytes: Uint8Array): number {
 }
 
 export function littleEndianBytes(value: number, lengthBytes: number): Uint8Array {
-  return Uint8Array.from({ length: lengthBytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
+  const bytes = new Uint8Array(lengthBytes);
+  let rest = value;
+  for (let i = 0; i < lengthBytes; i++) {
+    bytes[i] = rest;
+    rest = Math.floor(rest / 256);
+  }
+  return bytes;
 }

@@ -57,7 +57,7 @@ export class ConfigSpace<N extends string = string> {
   /** Per byte the index + 1 of its register in `names`, 0 where none is declared. */
   private readonly owner = new Uint16Array(CONFIG_BYTES);
   private readonly names: readonly string[];
-  private readonly declared: Readonly<Record<string, ConfigRegister>>;
+  private readonly declared: ReadonlyMap<string, ConfigRegister>;
   private readonly hooks: (ConfigHooks | undefined)[];
 
   constructor(
@@ -65,8 +65,8 @@ export class ConfigSpace<N extends string = string> {
     layout: ConfigLayout<N>,
   ) {
     this.layout = layout;
-    this.declared = layout;
-    this.names = Object.keys(layout).sort((a, b) => this.declared[a]!.at - this.declared[b]!.at);
+    this.declared = new Map(Object.entries<ConfigRegister>(layout));
+    this.names = [...this.declared].sort(([, a], [, b]) => a.at - b.at).map(([name]) => name);
     this.hooks = this.names.map(() => undefined);
     for (const [index, register] of this.names.entries()) this.place(register, index + 1);
     this.reset('fundamental');
@@ -155,7 +155,7 @@ export class ConfigSpace<N extends string = string> {
 
   /** True if the layout declares this register (optional capabilities). */
   declares(register: string): boolean {
-    return register in this.layout;
+    return this.declared.has(register);
   }
 
   /** The register that holds a byte, for traces and tools. */
@@ -165,14 +165,14 @@ export class ConfigSpace<N extends string = string> {
 
   reset(kind: ResetKind): void {
     for (const name of this.names) {
-      const register = this.declared[name]!;
+      const register = this.declared.get(name)!;
       if (kind === 'hot' && register.sticky) continue;
       this.store(register, register.reset ?? 0);
     }
   }
 
   private declaration(register: N): ConfigRegister {
-    const declared = this.declared[register];
+    const declared = this.declared.get(register);
     if (declared === undefined) throw new ConfigDeclarationError(this.name, `no register ${register}`);
     return declared;
   }
@@ -186,7 +186,7 @@ export class ConfigSpace<N extends string = string> {
   }
 
   private place(name: string, owner: number): void {
-    const { at, size, reset = 0, writable = 0, writeOneClears = 0 } = this.declared[name]!;
+    const { at, size, reset = 0, writable = 0, writeOneClears = 0 } = this.declared.get(name)!;
     const limit = 2 ** (8 * size);
     if (at < 0 || at + size > CONFIG_BYTES) throw new ConfigDeclarationError(this.name, `${name} lies outside 4 KiB`);
     for (const value of [reset, writable, writeOneClears]) {
@@ -222,12 +222,12 @@ export class ConfigSpace<N extends string = string> {
     if (owner === 0) return 0;
     const onRead = this.hooks[owner - 1]?.onRead;
     if (onRead === undefined) return this.bytes[offset]!;
-    const { at, size } = this.declared[this.names[owner - 1]!]!;
+    const { at, size } = this.declared.get(this.names[owner - 1]!)!;
     return Math.floor(onRead(this.bytesAt(at, size)) / 2 ** (8 * (offset - at))) & 0xff;
   }
 
   private writeRegister(index: number, part: { from: number; to: number; value: number }): void {
-    const { at, size } = this.declared[this.names[index]!]!;
+    const { at, size } = this.declared.get(this.names[index]!)!;
     const old = this.bytesAt(at, size);
     let written = 0;
     for (let i = at + size - 1; i >= at; i--) {

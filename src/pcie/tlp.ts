@@ -290,7 +290,7 @@ export function errorMessage(requesterId: number, kind: ErrorMessage): Tlp {
 
 /** A completion without data: of a configuration write, or with a failing status. */
 export function completion(request: Tlp, completerId: number, status: CompletionStatus): Tlp {
-  return {
+  return asRequested(request, {
     kind: 'Cpl',
     requesterId: request.requesterId,
     tag: request.tag,
@@ -301,9 +301,40 @@ export function completion(request: Tlp, completerId: number, status: Completion
     status,
     byteCount: completionBytes(request),
     lowerAddress: 0,
-    ...(request.attributes === undefined ? {} : { attributes: request.attributes }),
-    ...(request.trafficClass === undefined ? {} : { trafficClass: request.trafficClass }),
+  });
+}
+
+/** The completion has the attributes and the traffic class of its request, where that has any. */
+function asRequested({ attributes, trafficClass }: Tlp, completion: Tlp): Tlp {
+  if (attributes === undefined && trafficClass === undefined) return completion;
+  return {
+    ...completion,
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(trafficClass === undefined ? {} : { trafficClass }),
   };
+}
+
+/** The data a completion carries, and its place in the answer. */
+interface CompletionPart {
+  readonly data: Uint8Array;
+  readonly byteCount: number;
+  readonly lowerAddress: number;
+}
+
+function completionPart(request: Tlp, completerId: number, { data, byteCount, lowerAddress }: CompletionPart): Tlp {
+  return asRequested(request, {
+    kind: 'CplD',
+    requesterId: request.requesterId,
+    tag: request.tag,
+    addressHi: 0,
+    addressLo: 0,
+    lengthBytes: data.length,
+    data,
+    completerId,
+    status: 'SC',
+    byteCount,
+    lowerAddress,
+  });
 }
 
 /** Byte count of a completion that ends its request. An atomic returns one operand; compare-and-swap carries two. */
@@ -314,14 +345,8 @@ function completionBytes(request: Tlp): number {
 
 /** A single completion that carries all the data of a configuration read or of a short memory read. */
 export function completionWithData(request: Tlp, completerId: number, data: Uint8Array): Tlp {
-  return {
-    ...completion(request, completerId, 'SC'),
-    kind: 'CplD',
-    lengthBytes: data.length,
-    data,
-    byteCount: data.length,
-    lowerAddress: request.kind === 'MRd' ? request.addressLo & 0x7f : 0,
-  };
+  const lowerAddress = request.kind === 'MRd' ? request.addressLo & 0x7f : 0;
+  return completionPart(request, completerId, { data, byteCount: data.length, lowerAddress });
 }
 
 /** What an atomic does to memory. The data are its operands; compare-and-swap has the value compared with first. */
@@ -357,14 +382,9 @@ export function splitCompletions(request: Tlp, completerId: number, data: Uint8A
     const aligned = limit - (limit % cut.boundaryBytes);
     const room = (aligned > start ? aligned : limit) - start;
     const take = Math.min(data.length - done, room);
-    out.push({
-      ...completion(request, completerId, 'SC'),
-      kind: 'CplD',
-      lengthBytes: take,
-      data: data.subarray(done, done + take),
-      byteCount: data.length - done,
-      lowerAddress: start & 0x7f,
-    });
+    const part = data.subarray(done, done + take);
+    const byteCount = data.length - done;
+    out.push(completionPart(request, completerId, { data: part, byteCount, lowerAddress: start & 0x7f }));
     done += take;
   }
   return out;

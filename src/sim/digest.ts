@@ -67,10 +67,13 @@ export class Digest {
 
   /** Numbers that are no 32-bit integers, by their bit patterns. */
   private doubles(a: number, b: number): void {
-    for (const x of [a, b]) {
-      this.double.setFloat64(0, x);
-      this.pair(this.double.getInt32(0), this.double.getInt32(4));
-    }
+    this.bits(a);
+    this.bits(b);
+  }
+
+  private bits(x: number): void {
+    this.double.setFloat64(0, x);
+    this.pair(this.double.getInt32(0), this.double.getInt32(4));
   }
 
   /** 16 hex digits. Reading the digest does not change it. */

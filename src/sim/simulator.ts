@@ -67,6 +67,7 @@ export class Simulator implements TaskKernel {
 
   private readonly tasks = new Map<number, Task>();
   private readonly processes = new Set<ProcessHandle<unknown>>();
+  /** Resumptions of the tasks that have ended, by the name of their process. */
   private readonly processCounts = new Map<string, number>();
   private nextTask = 0;
   private readonly resumeHandler: HandlerId;
@@ -218,6 +219,7 @@ export class Simulator implements TaskKernel {
   /** @internal */
   release(task: Task): void {
     this.tasks.delete(task.id);
+    addResumptions(this.processCounts, task);
   }
 
   /** @internal */
@@ -227,7 +229,6 @@ export class Simulator implements TaskKernel {
 
   private resumeTask(taskId: number): void {
     const task = this.tasks.get(taskId)!;
-    this.processCounts.set(task.name, (this.processCounts.get(task.name) ?? 0) + 1);
     task.resume();
   }
 
@@ -304,7 +305,9 @@ export class Simulator implements TaskKernel {
     const handlers = this.handlerNames
       .map((name, id) => ({ name: `handler "${name}"`, count: this.handlerCounts[id]! }))
       .filter((_, id) => id !== this.resumeHandler);
-    const processes = [...this.processCounts].map(([name, count]) => ({ name: `process "${name}"`, count }));
+    const resumed = new Map(this.processCounts);
+    for (const task of this.tasks.values()) addResumptions(resumed, task);
+    const processes = [...resumed].map(([name, count]) => ({ name: `process "${name}"`, count }));
     return [...handlers, ...processes];
   }
 
@@ -323,4 +326,8 @@ export class Simulator implements TaskKernel {
         `times are multiples of 1/8 ns, not in the past and at most ${MAX_TIME_NS} ns; ${remedy}`,
     );
   }
+}
+
+function addResumptions(counts: Map<string, number>, { name, resumptions }: Task): void {
+  counts.set(name, (counts.get(name) ?? 0) + resumptions);
 }

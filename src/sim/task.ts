@@ -59,13 +59,18 @@ interface Frame {
 
 const NO_EVENT = -1;
 
-type Step = { readonly how: 'next' | 'throw'; readonly value: unknown } | { readonly how: 'return' };
+/** How a frame goes on: with the value of its wait or call, with an error, or towards its end. */
+interface Step {
+  readonly how: 'next' | 'throw' | 'return';
+  readonly value: unknown;
+}
 
-const START: Step = { how: 'next', value: undefined };
-const UNWIND: Step = { how: 'return' };
+const UNWIND: Step = { how: 'return', value: undefined };
 
 export class Task {
   readonly id: number;
+  /** How often it went on so far. */
+  resumptions = 0;
   private waiting: Wait | undefined;
   private timer: EventId = NO_EVENT;
   private inbox: unknown;
@@ -100,7 +105,7 @@ export class Task {
 
   /** Runs the body up to its first wait, here and now. */
   start(): void {
-    this.advance(START);
+    this.advance('next', undefined);
   }
 
   /** A wait arms the task's one timer. */
@@ -111,14 +116,16 @@ export class Task {
   /** A wait is over: the body goes on at this instant, behind what is already scheduled for it, with `value`. */
   wake(value: unknown): void {
     this.inbox = value;
-    if (!this.kernel.reschedule(this.timer, this.kernel.now)) this.wakeAfter(0);
+    if (this.timer === NO_EVENT || !this.kernel.reschedule(this.timer, this.kernel.now)) this.wakeAfter(0);
   }
 
   /** The kernel's resume event. */
   resume(): void {
     const value = this.inbox;
+    this.resumptions++;
+    this.timer = NO_EVENT;
     this.stopWaiting();
-    this.advance({ how: 'next', value });
+    this.advance('next', value);
   }
 
   /**
@@ -131,11 +138,11 @@ export class Task {
     if (this.executing) return;
     this.stopWaiting();
     this.cancelTold = true;
-    this.advance(UNWIND);
+    this.advance('return', undefined);
   }
 
   private stopWaiting(): void {
-    this.kernel.cancel(this.timer);
+    if (this.timer !== NO_EVENT) this.kernel.cancel(this.timer);
     this.timer = NO_EVENT;
     this.inbox = undefined;
     const wait = this.waiting;
@@ -143,18 +150,18 @@ export class Task {
     wait?.end(this);
   }
 
-  private advance(first: Step): void {
-    let step: Step | undefined = first;
-    while (step !== undefined) step = this.stepOnce(step);
+  private advance(how: Step['how'], value: unknown): void {
+    let step = this.stepOnce(how, value);
+    while (step !== undefined) step = this.stepOnce(step.how, step.value);
   }
 
   /** One stretch of the innermost frame, up to a wait, a call or its end. Returns what to do at once, if anything. */
-  private stepOnce(step: Step): Step | undefined {
+  private stepOnce(how: Step['how'], value: unknown): Step | undefined {
     const frame = this.frames.at(-1)!;
     this.executing = true;
     let result: IteratorResult<Wait, unknown>;
     try {
-      result = take(frame, step);
+      result = take(frame, how, value);
     } catch (error) {
       return this.leave(frame, { how: 'throw', value: error });
     } finally {
@@ -178,7 +185,7 @@ export class Task {
   }
 
   /** The innermost frame has ended; its caller goes on with the result, or the task has ended too. */
-  private leave(frame: Frame, result: Step & { readonly value?: unknown }): Step | undefined {
+  private leave(frame: Frame, result: Step): Step | undefined {
     this.frames.pop();
     if (this.frames.length > 0) return frame.unwinding && result.how === 'next' ? UNWIND : result;
     if (result.how === 'throw') this.end({ state: 'failed', error: result.value });
@@ -211,9 +218,9 @@ export class Task {
   }
 }
 
-function take(frame: Frame, step: Step): IteratorResult<Wait, unknown> {
-  if (step.how === 'next') return frame.body.next(step.value);
-  if (step.how === 'throw') return frame.body.throw(step.value);
+function take(frame: Frame, how: Step['how'], value: unknown): IteratorResult<Wait, unknown> {
+  if (how === 'next') return frame.body.next(value);
+  if (how === 'throw') return frame.body.throw(value);
   frame.unwinding = true;
   return frame.body.return(undefined);
 }

@@ -2,10 +2,7 @@
  * How firmware reaches one PHB3: its registers by MMIO or through the ASB side path, the PBCQ by SCOM, the on-chip tables
  * through IODA_ADDR and IODA_DATA0. Source: skiboot hw/phb3.c: phb3_read_reg_asb, phb3_ioda_sel.
  */
-import { setField } from '../../hw/bits.js';
 import type { HostPort } from '../../hw/host-port.js';
-import type { NamedRegisterBank } from '../../hw/register.js';
-import type { TableDeclaration } from '../../hw/table.js';
 import {
   PBCQ_NEST_REGISTERS,
   PBCQ_PCI_REGISTERS,
@@ -17,37 +14,13 @@ import {
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda2/registers/phb.js';
 import { IODA_TABLES, type IodaTableName } from '../../ioda2/tables.js';
 import type { Process } from '../../sim/process.js';
+import { word } from '../field-words.js';
 
 /** SCOM addresses of the three register groups of one PBCQ, as the service firmware's device tree gives them. */
 export interface PbcqBases {
   readonly nest: number;
   readonly pci: number;
   readonly spci: number;
-}
-
-/** A register value put together from named fields; what is not named is 0. */
-export function word<N extends string>(
-  bank: NamedRegisterBank<N>,
-  register: N,
-  fields: Readonly<Record<string, bigint | number>>,
-): bigint {
-  return Object.entries(fields).reduce(
-    (value, [name, field]) => setField(value, bank.field(register, name).at, BigInt(field)),
-    0n,
-  );
-}
-
-/** An entry of an on-chip table put together from named fields. */
-export function entry(table: TableDeclaration, fields: Readonly<Record<string, bigint | number>>): bigint {
-  return Object.entries(fields).reduce(
-    (value, [name, field]) => setField(value, table.field(name).at, BigInt(field)),
-    0n,
-  );
-}
-
-/** The bits of one named field of a table entry. */
-export function entryBits(table: TableDeclaration, field: string): bigint {
-  return entry(table, { [field]: -1n });
 }
 
 /** The bits of one named field of a register. */
@@ -70,12 +43,12 @@ export class Phb3Access {
 
   // ---- MMIO: the ordinary path, all ones while fenced --------------------------------------------------------------
 
-  *read(register: PhbRegisterName): Process<bigint> {
-    return yield* this.port.load(this.addressOf(register), 8);
+  read(register: PhbRegisterName): Process<bigint> {
+    return this.port.load(this.addressOf(register), 8);
   }
 
-  *write(register: PhbRegisterName, value: bigint): Process<void> {
-    yield* this.port.store(this.addressOf(register), 8, value);
+  write(register: PhbRegisterName, value: bigint): Process<void> {
+    return this.port.store(this.addressOf(register), 8, value);
   }
 
   // ---- ASB: slower, works while fenced ------------------------------------------------------------------------------
@@ -90,18 +63,18 @@ export class Phb3Access {
     yield* this.writeSpci('ASB_DATA', value);
   }
 
-  private *selectAsb(register: PhbRegisterName): Process<void> {
-    yield* this.writeSpci('ASB_ADDRESS', BigInt(PHB_REGISTERS.get(register).offset));
+  private selectAsb(register: PhbRegisterName): Process<void> {
+    return this.writeSpci('ASB_ADDRESS', BigInt(PHB_REGISTERS.get(register).offset));
   }
 
   // ---- SCOM ---------------------------------------------------------------------------------------------------------
 
-  *readNest(register: PbcqNestRegisterName): Process<bigint> {
-    return yield* this.port.scomRead(this.pbcq.nest + PBCQ_NEST_REGISTERS.get(register).offset);
+  readNest(register: PbcqNestRegisterName): Process<bigint> {
+    return this.port.scomRead(this.pbcq.nest + PBCQ_NEST_REGISTERS.get(register).offset);
   }
 
-  *writeNest(register: PbcqNestRegisterName, value: bigint): Process<void> {
-    yield* this.port.scomWrite(this.pbcq.nest + PBCQ_NEST_REGISTERS.get(register).offset, value);
+  writeNest(register: PbcqNestRegisterName, value: bigint): Process<void> {
+    return this.port.scomWrite(this.pbcq.nest + PBCQ_NEST_REGISTERS.get(register).offset, value);
   }
 
   /** The reads of ASB status before each access work around erratum HW275117. */
@@ -115,40 +88,40 @@ export class Phb3Access {
     yield* this.port.scomWrite(this.pbcq.pci + PBCQ_PCI_REGISTERS.get(register).offset, value);
   }
 
-  *readSpci(register: PbcqSpciRegisterName): Process<bigint> {
-    return yield* this.port.scomRead(this.pbcq.spci + PBCQ_SPCI_REGISTERS.get(register).offset);
+  readSpci(register: PbcqSpciRegisterName): Process<bigint> {
+    return this.port.scomRead(this.pbcq.spci + PBCQ_SPCI_REGISTERS.get(register).offset);
   }
 
-  private *writeSpci(register: PbcqSpciRegisterName, value: bigint): Process<void> {
-    yield* this.port.scomWrite(this.pbcq.spci + PBCQ_SPCI_REGISTERS.get(register).offset, value);
+  private writeSpci(register: PbcqSpciRegisterName, value: bigint): Process<void> {
+    return this.port.scomWrite(this.pbcq.spci + PBCQ_SPCI_REGISTERS.get(register).offset, value);
   }
 
   // ---- on-chip tables -----------------------------------------------------------------------------------------------
 
   /** Selects one entry; any number of reads and writes of it may follow. */
-  *selectEntry(table: IodaTableName, index: number): Process<void> {
-    yield* this.write('PHB_IODA_ADDR', iodaAddress(table, index));
+  selectEntry(table: IodaTableName, index: number): Process<void> {
+    return this.write('PHB_IODA_ADDR', iodaAddress(table, index));
   }
 
   /** Selects `table` from `index` on; every access of the data register steps to the next entry. */
-  *walkTable(table: IodaTableName, index = 0): Process<void> {
-    yield* this.write('PHB_IODA_ADDR', iodaAddress(table, index) | AUTOINCREMENT);
+  walkTable(table: IodaTableName, index = 0): Process<void> {
+    return this.write('PHB_IODA_ADDR', iodaAddress(table, index) | AUTOINCREMENT);
   }
 
-  *walkTableAsb(table: IodaTableName): Process<void> {
-    yield* this.writeAsb('PHB_IODA_ADDR', iodaAddress(table, 0) | AUTOINCREMENT);
+  walkTableAsb(table: IodaTableName): Process<void> {
+    return this.writeAsb('PHB_IODA_ADDR', iodaAddress(table, 0) | AUTOINCREMENT);
   }
 
-  *readEntry(): Process<bigint> {
-    return yield* this.read('PHB_IODA_DATA0');
+  readEntry(): Process<bigint> {
+    return this.read('PHB_IODA_DATA0');
   }
 
-  *readEntryAsb(): Process<bigint> {
-    return yield* this.readAsb('PHB_IODA_DATA0');
+  readEntryAsb(): Process<bigint> {
+    return this.readAsb('PHB_IODA_DATA0');
   }
 
-  *writeEntry(value: bigint): Process<void> {
-    yield* this.write('PHB_IODA_DATA0', value);
+  writeEntry(value: bigint): Process<void> {
+    return this.write('PHB_IODA_DATA0', value);
   }
 }
 

@@ -1,6 +1,8 @@
 /** The processor side is big-endian: a load returns the bytes of a device, lowest address first, as one number. */
 import { fromHalves, hiOf, loOf } from '../hw/bits.js';
 
+const TWO_32 = 2 ** 32;
+
 export function bytesToValue(bytes: Uint8Array): bigint {
   if (bytes.length <= 4) return BigInt(bigEndian(bytes, 0, bytes.length));
   const split = bytes.length - 4;
@@ -22,11 +24,13 @@ function bigEndian(bytes: Uint8Array, from: number, end: number): number {
 
 /** Configuration registers are little-endian numbers; this is the same number as the processor's bytes. */
 export function swapConfig(value: number, sizeBytes: number): bigint {
-  return BigInt(swapped(value, sizeBytes));
+  if (sizeBytes <= 4) return BigInt(swapped(value, sizeBytes));
+  return fromHalves(swapped(value % TWO_32, 4), swapped(Math.floor(value / TWO_32), 4));
 }
 
 export function unswapConfig(value: bigint, sizeBytes: number): number {
-  return swapped(loOf(value), sizeBytes);
+  if (sizeBytes <= 4) return swapped(loOf(value), sizeBytes);
+  return swapped(hiOf(value), 4) + swapped(loOf(value), 4) * TWO_32;
 }
 
 /** A number of up to 4 bytes with its bytes in the opposite order. */

@@ -21,7 +21,8 @@ export interface CompareFirmwareOptions {
 
 /** What the person at the keyboard can mend. */
 const MENDABLE = [RecordingError, UnreadableInputError];
-const SHIPPED = new URL('../../scenarios/recordings/skiboot-calls-phb3.calls.gz', import.meta.url);
+/** The recordings that come with phbsim, by the chip that they are of. */
+const SHIPPED = ['phb3', 'p7ioc'];
 
 /** Exit status: 0 nothing unexplained, 1 something is, 2 no recording, or no such phase in it. */
 export function runCompareFirmware(
@@ -30,17 +31,15 @@ export function runCompareFirmware(
   streams: Streams = HOST_STREAMS,
 ): number {
   try {
-    const path = file ?? fileURLToPath(SHIPPED);
-    const recording = readFirmwareCalls(shownName(path), readInput(path, streams));
-    const comparison = compareFirmware(recording, options.profile);
-    const text = reportOf(comparison, options);
+    const compared = (file === undefined ? SHIPPED : [file]).map((each) => compareOne(each, options, streams));
+    const text = reportOf(compared, options);
     if (text === undefined) {
-      const names = recording.phases.map((phase) => phase.name);
+      const names = compared.flatMap(({ phases }) => phases.map((phase) => phase.name));
       streams.err(`phbsim compare firmware: no phase "${options.phase}"; the phases are ${names.join(', ')}`);
       return 2;
     }
     streams.out(text);
-    return isExplained(comparison) ? 0 : 1;
+    return compared.every(isExplained) ? 0 : 1;
   } catch (error) {
     if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
     streams.err(`phbsim compare firmware: ${(error as Error).message}`);
@@ -48,11 +47,25 @@ export function runCompareFirmware(
   }
 }
 
-function reportOf(comparison: FirmwareComparison, { json, phase }: CompareFirmwareOptions): string | undefined {
-  const wanted = comparison.phases.find((each) => each.name === phase);
-  if (phase !== undefined && wanted === undefined) return undefined;
-  if (json === true) return JSON.stringify(firmwareComparisonToJson(comparison, phase), undefined, 2);
-  return wanted === undefined ? formatFirmwareComparison(comparison) : formatPhase(wanted);
+function compareOne(name: string, { profile }: CompareFirmwareOptions, streams: Streams): FirmwareComparison {
+  const path = SHIPPED.includes(name) ? fileURLToPath(shippedRecording(name)) : name;
+  return compareFirmware(readFirmwareCalls(shownName(path), readInput(path, streams)), profile);
+}
+
+const shippedRecording = (chip: string): URL =>
+  new URL(`../../scenarios/recordings/skiboot-calls-${chip}.calls.gz`, import.meta.url);
+
+/** Undefined: no recording has the phase. JSON of a single recording is an object, of several a list. */
+function reportOf(compared: readonly FirmwareComparison[], options: CompareFirmwareOptions): string | undefined {
+  const { json, phase } = options;
+  const shown = compared.filter(({ phases }) => phase === undefined || phases.some(({ name }) => name === phase));
+  if (shown.length === 0) return undefined;
+  if (json === true) {
+    const data = shown.map((each) => firmwareComparisonToJson(each, phase));
+    return JSON.stringify(compared.length === 1 ? data[0] : data, undefined, 2);
+  }
+  if (phase === undefined) return shown.map(formatFirmwareComparison).join('\n\n');
+  return shown.flatMap(({ phases }) => phases.filter(({ name }) => name === phase).map(formatPhase)).join('\n\n');
 }
 
 function firmwareCommand(): Command {
@@ -60,7 +73,7 @@ function firmwareCommand(): Command {
     .description('call our firmware as the real one was called, and compare every access, return code and result')
     .argument(
       '[recording]',
-      'recording of firmware calls, gzipped or not; - reads standard input; default: the shipped one',
+      'phb3 or p7ioc for a shipped recording, or a recording of firmware calls, gzipped or not; - reads standard input; default: both shipped ones',
     )
     .addOption(
       new Option('--profile <profile>', 'repeat the slips of the real firmware, or mend them')
@@ -79,7 +92,7 @@ function firmwareCommand(): Command {
         '  phbsim compare firmware',
         '  phbsim compare firmware --phase 23-freeze_status_frozen',
         '  phbsim compare firmware --profile corrected',
-        '  phbsim compare firmware --json | jq ".phases[] | select(.differences > 0)"',
+        '  phbsim compare firmware p7ioc --json | jq ".phases[] | select(.differences > 0)"',
       ].join('\n'),
     )
     .action((file: string | undefined, options: CompareFirmwareOptions) => {

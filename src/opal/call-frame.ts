@@ -100,8 +100,8 @@ export class CallFrame {
     }
   }
 
-  putBlock(name: string, bytes: Uint8Array): void {
-    this.memory.writeBlock(this.number(name), bytes);
+  putBlock(name: string, bytes: Uint8Array, at = 0): void {
+    this.memory.writeBlock(this.number(name) + at, bytes);
   }
 
   byteAt(name: string): number {

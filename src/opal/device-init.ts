@@ -4,8 +4,9 @@
  */
 import { DEVCTL_FIELDS } from '../pcie/capabilities.js';
 import type { Process } from '../sim/process.js';
+import { OpalStatus, ReinitScope } from './opal-api.js';
 import { readConfig, updateConfig, writeConfig } from './pci-config.js';
-import type { PciDevice } from './pci-device.js';
+import { findDevice, type PciDevice } from './pci-device.js';
 import type { PciHost } from './pci-host.js';
 import {
   AER,
@@ -45,11 +46,30 @@ export function* configurePayload(phb: PciHost, device: PciDevice): Process<void
   yield* writeConfig(phb, { bdfn, offset: express + EXPRESS.DEVSTA, size: 2 }, ALL_DEVICE_ERRORS);
 }
 
+/** A bridge that counts the cycles its own checks refuse. */
+type CountingHost = PciHost & { readonly refusedCycles: number };
+
+/** OPAL_PCI_REINIT: sets a device up again as the scan did. */
+export function* reinitDevice(phb: CountingHost, scope: number, data: number): Process<number> {
+  if (scope !== ReinitScope.PCI_DEV) return OpalStatus.PARAMETER;
+  const device = findDevice(phb.devices, data & 0xffff);
+  if (device === undefined) return OpalStatus.PARAMETER;
+  const refusedBefore = phb.refusedCycles;
+  yield* phb.initDevice(device);
+  const refused = phb.refusedCycles > refusedBefore;
+  return refused && phb.profile.reinitResult === 'corrected' ? OpalStatus.HARDWARE : OpalStatus.SUCCESS;
+}
+
 function* disableCompletionTimeout(phb: PciHost, { bdfn, express }: PciDevice): Process<void> {
   if (express === undefined) return;
-  const flags = yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
-  if ((flags & EXPRESS_VERSION) < 2) return;
+  if (!(yield* hasSecondPart(phb, bdfn, express))) return;
   const capabilities = yield* readConfig(phb, bdfn, express + EXPRESS.DEVCAP2, 4);
   if ((capabilities & DEVCAP2_TIMEOUT_DISABLE) === 0) return;
   yield* updateConfig(phb, { bdfn, offset: express + EXPRESS.DEVCTL2, size: 4 }, { set: DEVCTL2_TIMEOUT_DISABLE });
+}
+
+function* hasSecondPart(phb: PciHost, bdfn: number, express: number): Process<boolean> {
+  if (phb.generation === '6.2') return true;
+  const flags = yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
+  return (flags & EXPRESS_VERSION) >= 2;
 }

@@ -88,16 +88,14 @@ function identity(device: DeviceNode, profile: FirmwareProfile): FdtProperty[] {
   ];
 }
 
-const flag = (value: boolean): number => (value ? 1 : 0);
-
 /** Power and attention lights, cards and lanes: what a board would say, and none does here. */
 function slotProperties(slot: SlotNode): FdtProperty[] {
   return [
     cells('ibm,reset-by-firmware', 1),
-    cells('ibm,slot-pluggable', flag(slot.pluggable)),
-    cells('ibm,slot-surprise-pluggable', flag(slot.surprisePluggable)),
+    cells('ibm,slot-pluggable', Number(slot.pluggable)),
+    cells('ibm,slot-surprise-pluggable', Number(slot.surprisePluggable)),
     ...(slot.brokenPdc ? [cells('ibm,slot-broken-pdc', 1)] : []),
-    cells('ibm,slot-power-ctl', flag(slot.powerControl)),
+    cells('ibm,slot-power-ctl', Number(slot.powerControl)),
     cells('ibm,slot-power-led-ctlled', 0),
     cells('ibm,slot-attn-led', 0),
     cells('ibm,slot-connector-type', CONNECTOR_NON_STANDARD),

@@ -3,9 +3,9 @@
  * and chip around the PHBs. Source: skiboot core/opal.c: add_opal_node; core/interrupts.c: add_ics_node,
  * add_opal_interrupts; core/timer.c: late_init_timers; core/mem_region.c; hdata/cpu-common.c. Facts: opal-pci 10.1.
  */
-import type { Phandles, PhbNode } from './device-tree.js';
+import type { HubNode, Phandles, PhbNode } from './device-tree.js';
 import { atAddress, treeNode } from './device-tree-node.js';
-import { pbcqTreeNode, phbTreeNode } from './device-tree-phb.js';
+import { hubTreeNode, pbcqTreeNode, phbTreeNode } from './device-tree-phb.js';
 import {
   cells,
   empty,
@@ -22,8 +22,10 @@ import type { FirmwareProfile } from './firmware-profile.js';
 export interface FirmwareFacts {
   readonly profile: FirmwareProfile;
   readonly phandles: Phandles;
+  readonly processor: ProcessorName;
   readonly chipId: number;
   readonly phbs: readonly PhbNode[];
+  readonly hubs: readonly HubNode[];
   /** Interrupts that firmware handles itself, all of them levels. */
   readonly firmwareInterrupts: readonly number[];
   readonly memory: MemoryReservation;
@@ -37,10 +39,15 @@ const MESSAGE_BYTES = 72;
 const HEARTBEAT_MS = 200;
 const LEVEL = 1;
 const TIME_BASE_HZ = 512_000_000;
-const PROCESSOR_VERSION = 0x004d_0200;
-const THREADS = 8;
 const CACHE_LINE_BYTES = 128;
-/** XSCOM window of a chip on POWER8. */
+/** Of a single-chip module; threads of one core. */
+const PROCESSORS = {
+  POWER7: { version: 0x003f_0201, threads: 4 },
+  POWER8: { version: 0x004d_0200, threads: 8 },
+} as const;
+export type ProcessorName = keyof typeof PROCESSORS;
+
+/** XSCOM window of a chip on POWER8; (M) the same on POWER7, where nothing uses it. */
 const XSCOM_BASE = 0x3_fc00_0000_0000;
 const XSCOM_BYTES = 2 ** 35;
 
@@ -52,27 +59,33 @@ export function reservationsOf({ firmwareMemory }: FirmwareFacts): MemoryReserva
 }
 
 export function firmwareTree(facts: FirmwareFacts): FdtNode {
-  const { phandles, phbs, profile } = facts;
+  const { phandles, phbs, hubs, profile } = facts;
   const root = phandles.of('/');
   const opal = opalNode(facts);
   const controller = interruptController(phandles.of(INTERRUPT_CONTROLLER));
   const fixed = [opal, controller, ...processorAndMemory(facts), xscomNode(facts)];
   const interruptParent = controller.phandle;
-  const bridges = phbs.map((phb) =>
-    phbTreeNode(phb, { profile, interruptController: interruptParent, pbcq: phandles.of(pbcqPath(phb)) }),
-  );
+  const bridge = (phb: PhbNode): FdtNode => {
+    const pbcq = phb.pbcq && phandles.of(pbcqPath(phb));
+    return phbTreeNode(phb, { profile, interruptController: interruptParent, pbcq });
+  };
+  const bridges = phbs.filter((phb) => phb.hubId === undefined).map(bridge);
+  const hubNodes = hubs.map((hub) => {
+    const below = phbs.filter((phb) => phb.hubId === hub.hubId).map(bridge);
+    return hubTreeNode(hub, interruptParent, below);
+  });
   const reserved = reservationsOf(facts);
   return treeNode('', root, {
     properties: [
       cells('#address-cells', 2),
       cells('#size-cells', 2),
       strings('compatible', 'ibm,powernv'),
-      strings('model', 'phbsim POWER8'),
+      strings('model', `phbsim ${facts.processor}`),
       ...(facts.baseLocationCode === undefined ? [] : [strings('ibm,io-base-loc-code', facts.baseLocationCode)]),
       strings('reserved-names', ...reserved.map(({ address }) => atAddress(RESERVED, address))),
       words('reserved-ranges', ...reserved.flatMap(({ address, bytes }) => [address, bytes])),
     ],
-    children: [...fixed, ...bridges],
+    children: [...fixed, ...hubNodes, ...bridges],
   });
 }
 
@@ -131,7 +144,8 @@ const RESERVED = 'ibm,firmware-heap';
 
 /** (M) One core: as much of a processor as an operating system needs to begin. */
 function processorAndMemory(facts: FirmwareFacts): FdtNode[] {
-  const { phandles, memory, chipId } = facts;
+  const { phandles, memory, processor } = facts;
+  const coreName = `PowerPC,${processor}@0`;
   // Unit addresses must be unique: the interrupt controller is @0 already, so high and low word stand side by side.
   const memoryName = `memory@${wordCells(memory.address)
     .map((cell) => cell.toString(16))
@@ -146,7 +160,7 @@ function processorAndMemory(facts: FirmwareFacts): FdtNode[] {
       properties: [
         strings('device_type', 'memory'),
         words('reg', memory.address, memory.bytes),
-        cells('ibm,chip-id', chipId),
+        cells('ibm,chip-id', facts.chipId),
       ],
     }),
     treeNode('reserved-memory', phandles.of('/reserved-memory'), {
@@ -155,18 +169,19 @@ function processorAndMemory(facts: FirmwareFacts): FdtNode[] {
     }),
     treeNode('cpus', phandles.of('/cpus'), {
       properties: [cells('#address-cells', 1), cells('#size-cells', 0)],
-      children: [treeNode('PowerPC,POWER8@0', phandles.of('/cpus/PowerPC,POWER8@0'), { properties: core(chipId) })],
+      children: [treeNode(coreName, phandles.of(`/cpus/${coreName}`), { properties: core(facts) })],
     }),
     treeNode('chosen', phandles.of('/chosen'), { properties: [] }),
   ];
 }
 
-function core(chipId: number): FdtProperty[] {
+function core({ processor, chipId }: FirmwareFacts): FdtProperty[] {
+  const { version, threads } = PROCESSORS[processor];
   return [
     strings('device_type', 'cpu'),
     strings('status', 'okay'),
     cells('reg', 0),
-    cells('cpu-version', PROCESSOR_VERSION),
+    cells('cpu-version', version),
     empty('64-bit'),
     cells('ibm,processor-segment-sizes', 28, 40, 0xffff_ffff, 0xffff_ffff),
     cells('ibm,processor-page-sizes', 12, 16, 24, 34),
@@ -179,22 +194,24 @@ function core(chipId: number): FdtProperty[] {
     cells('i-cache-block-size', CACHE_LINE_BYTES),
     cells('ibm,pir', 0),
     cells('ibm,chip-id', chipId),
-    cells('ibm,ppc-interrupt-server#s', ...Array.from({ length: THREADS }, (_, thread) => thread)),
+    cells('ibm,ppc-interrupt-server#s', ...Array.from({ length: threads }, (_, thread) => thread)),
   ];
 }
 
-function xscomNode({ phandles, phbs, chipId }: FirmwareFacts): FdtNode {
+function xscomNode({ phandles, phbs, chipId, processor }: FirmwareFacts): FdtNode {
   const base = XSCOM_BASE + chipId * XSCOM_BYTES;
   return treeNode(atAddress('xscom', base), phandles.of('/xscom'), {
     properties: [
       cells('ibm,chip-id', chipId),
       cells('#address-cells', 1),
       cells('#size-cells', 1),
-      strings('compatible', 'ibm,xscom', 'ibm,power8-xscom'),
+      strings('compatible', 'ibm,xscom', `ibm,${processor.toLowerCase()}-xscom`),
       words('reg', base, XSCOM_BYTES),
       empty('scom-controller'),
     ],
-    children: phbs.map((phb) => pbcqTreeNode(phb, phandles.of(pbcqPath(phb)))),
+    children: phbs.flatMap((phb) =>
+      phb.pbcq === undefined ? [] : [pbcqTreeNode(phb.pbcq, phb.index, phandles.of(pbcqPath(phb)))],
+    ),
   });
 }
 

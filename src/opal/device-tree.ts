@@ -2,22 +2,17 @@
  * What firmware publishes about its PHBs and devices, as plain data. An operating system reads nothing else.
  * Source: skiboot hw/phb3.c: phb3_add_properties; core/pci.c: pci_add_one_device_node. Facts: opal-pci 10.
  */
-import { PHB3_LAYOUT } from '../diag/phb3/layout.js';
-import { PE_COUNT } from '../ioda2/pe-state.js';
-import { IODA_TABLES } from '../ioda2/tables.js';
 import type { Process } from '../sim/process.js';
-import { PAGE_SHIFTS } from '../tce/tve.js';
 import { slotId } from './opal-api.js';
-import { type ConfigAccess, readConfig } from './pci-config.js';
+import { readConfig } from './pci-config.js';
 import { deviceTree, type PciDevice, type PciDeviceType } from './pci-device.js';
+import type { PciHost } from './pci-host.js';
 import { CONFIG } from './pci-registers.js';
-import type { Phb3 } from './phb3/phb3.js';
-import { M32_PCI_START, type MmioWindow } from './phb3/probe.js';
-import { IVE_BYTES, MSI_COUNT, RESERVED_PE, TABLE_BYTES } from './phb3/tables.js';
 
 /** The top of the M32 window is where 32-bit message interrupts are addressed. */
-const MSI_HOLE_BYTES = 0x1_0000;
-const IVE_STRIDE_UNIT = 8;
+export const MSI_HOLE_BYTES = 0x1_0000;
+
+const PCI_BRIDGE_CLASS = 0x06_0400;
 
 /** Numbers by which nodes refer to each other. One node keeps its number; a device found anew is another node. */
 export class Phandles {
@@ -43,36 +38,64 @@ export interface PhbNode {
   readonly index: number;
   readonly chipId: number;
   readonly registers: number;
-  readonly xscomBases: readonly [nest: number, spci: number, pci: number];
-  /** The PBCQ's own windows, as the service firmware set them up. */
-  readonly mmioWindows: readonly MmioWindow[];
+  readonly registerBytes: number;
+  /** Number of the hub it hangs off. */
+  readonly hubId?: bigint;
+  /** A bridge of the processor chip: its PBCQ on the SCOM bus, and the windows that the service firmware gave it. */
+  readonly pbcq?: PbcqNode;
   /** Hints of the board, where it gives them. */
   readonly locationCode?: string;
   readonly maxLinkSpeed?: number;
   readonly laneEqualisation?: readonly bigint[];
+  readonly io?: WindowNode;
   readonly m32: WindowNode;
-  /** PCI and processor addresses are the same. `bar`: the last of the window registers, which operating systems use. */
-  readonly m64: WindowNode & { readonly bar: number };
+  /** PCI and processor addresses are the same. `bar`: the window register that operating systems use, if they use one. */
+  readonly m64: WindowNode & { readonly bar?: number };
   readonly totalPes: number;
   readonly reservedPe: number;
-  readonly singlePeWindows: true;
+  /** A 64-bit window may belong to one PE as a whole. */
+  readonly singlePeWindows?: true;
+  /** Entries of the table that lets messages in, where there is one. */
+  readonly msiPorts?: number;
   readonly msiRange: { readonly first: number; readonly count: number };
   /** First of the eight level interrupts; INTA to INTD are the first four. */
   readonly lsiBase: number;
   /** Register through which an operating system drops cached TCEs. */
   readonly tceKillAddress: number;
   readonly tcePageShifts: readonly number[];
-  readonly msiEoiMethod: 'ioda2';
+  readonly msiEoiMethod?: 'ioda2';
   readonly diagDataBytes: number;
-  readonly tables: Readonly<
-    Record<'rtt' | 'peltv' | 'pest' | 'ivt', { readonly address: number; readonly bytes: number }>
-  >;
-  /** In units of 8 bytes. */
-  readonly iveStride: number;
+  /** Tables in memory, where the chip keeps them there; the stride of vectors is in units of 8 bytes. */
+  readonly tables?: Readonly<Record<'rtt' | 'peltv' | 'pest' | 'ivt', MemoryTableNode>>;
+  readonly iveStride?: number;
   /** Every function found, parents first. */
   readonly devices: readonly number[];
   readonly tree: readonly DeviceNode[];
   readonly slots: readonly SlotNode[];
+}
+
+/** A chip that bridges hang off. */
+export interface HubNode {
+  readonly phandle: number;
+  readonly hubId: bigint;
+  readonly chipId: number;
+  readonly registers: number;
+  /** Where the memory windows of its bridges begin. */
+  readonly windows: number;
+  /** Its own interrupt. */
+  readonly interrupt: number;
+  /** One bit a bridge, the first the most significant of eight. */
+  readonly presence: number;
+}
+
+export interface PbcqNode {
+  readonly xscomBases: readonly [nest: number, spci: number, pci: number];
+  readonly mmioWindows: readonly { readonly base: number; readonly bytes: number }[];
+}
+
+export interface MemoryTableNode {
+  readonly address: number;
+  readonly bytes: number;
 }
 
 export interface WindowNode {
@@ -117,11 +140,19 @@ export interface SlotNode {
 }
 
 /** Reads what the nodes say beyond what the scan kept. */
-export function* readDeviceNodes(pci: ConfigAccess, devices: readonly PciDevice[]): Process<void> {
+export function* readDeviceNodes(phb: PciHost, devices: readonly PciDevice[]): Process<void> {
   for (const device of deviceTree(devices)) {
-    yield* readConfig(pci, device.bdfn, CONFIG.REVISION, 4);
-    device.interruptPin = yield* readConfig(pci, device.bdfn, CONFIG.INTERRUPT_PIN, 1);
+    yield* readIdentity(phb, device);
+    yield* readConfig(phb, device.bdfn, CONFIG.REVISION, 4);
+    device.interruptPin = yield* readConfig(phb, device.bdfn, CONFIG.INTERRUPT_PIN, 1);
+    // Once more for the quirks of single devices.
+    yield* readIdentity(phb, device);
   }
+}
+
+/** The scan has the names already: what is read here tells nothing new. */
+function* readIdentity(phb: PciHost, { bdfn }: PciDevice): Process<void> {
+  if (phb.generation === '6.2') yield* readConfig(phb, bdfn, CONFIG.VENDOR_ID, 4);
 }
 
 /** What nodes say beyond what their PHB knows. */
@@ -132,62 +163,39 @@ export interface PublishingFacts {
   readonly baseLocationCode?: string;
 }
 
-export function phbNode(phb: Phb3, facts: PublishingFacts): PhbNode {
-  const { unit, tables } = phb;
-  const { nest, pci, spci } = unit.bases;
-  const { m32, m64 } = unit.windows;
+/** The parts of a PHB's node that tell of what is below it. */
+export function treeBelow(
+  phb: { readonly id: number; readonly devices: readonly PciDevice[] },
+  facts: PublishingFacts,
+): Pick<PhbNode, 'devices' | 'tree' | 'slots'> {
   const devices = [...deviceTree(phb.devices)];
-  const table = (name: keyof typeof TABLE_BYTES) => ({ address: tables.addresses[name], bytes: TABLE_BYTES[name] });
-  const { locationCode, maxLinkSpeed, laneEqualisation } = phb.board;
   return {
-    phandle: facts.phandles.of(phb),
-    ...(locationCode === undefined ? {} : { locationCode }),
-    ...(maxLinkSpeed === undefined ? {} : { maxLinkSpeed }),
-    ...(laneEqualisation === undefined ? {} : { laneEqualisation }),
-    mmioWindows: unit.mmioWindows,
-    compatible: ['ibm,power8-pciex', 'ibm,ioda2-phb'],
-    phbId: phb.id,
-    index: unit.index,
-    chipId: facts.chipId,
-    registers: unit.registerBase,
-    xscomBases: [nest, spci, pci],
-    m32: { pciBase: M32_PCI_START, cpuBase: m32.base, sizeBytes: m32.bytes - MSI_HOLE_BYTES },
-    m64: { pciBase: m64.base, cpuBase: m64.base, sizeBytes: m64.bytes, bar: IODA_TABLES.M64BT.entries - 1 },
-    totalPes: PE_COUNT,
-    reservedPe: RESERVED_PE,
-    singlePeWindows: true,
-    msiRange: { first: unit.irqBase, count: MSI_COUNT },
-    lsiBase: unit.irqBase + MSI_COUNT,
-    tceKillAddress: phb.access.addressOf('PHB_TCE_KILL'),
-    tcePageShifts: PAGE_SHIFTS,
-    msiEoiMethod: 'ioda2',
-    diagDataBytes: PHB3_LAYOUT.totalBytes,
-    tables: { rtt: table('rtt'), peltv: table('peltv'), pest: table('pest'), ivt: table('ivt') },
-    iveStride: IVE_BYTES / IVE_STRIDE_UNIT,
     devices: devices.map((device) => device.bdfn),
-    tree: phb.devices.map((device) => deviceNode(phb, device, facts)),
-    slots: devices.filter((device) => device.slot !== undefined).map((device) => slotNode(phb, device, facts)),
+    tree: phb.devices.map((device) => deviceNode(phb.id, device, facts)),
+    slots: devices.filter((device) => device.slot !== undefined).map((device) => slotNode(phb.id, device, facts)),
   };
 }
 
-function deviceNode(phb: Phb3, device: PciDevice, facts: PublishingFacts): DeviceNode {
+function deviceNode(phbId: number, device: PciDevice, facts: PublishingFacts): DeviceNode {
   const { bdfn, vendorId, deviceId, classCode, revision, type, isBridge, interruptPin } = device;
   return {
     phandle: facts.phandles.of(device),
-    ...{ bdfn, vendorId, deviceId, classCode, revision, type, isBridge, interruptPin },
+    ...{ bdfn, vendorId, deviceId, revision, type, isBridge, interruptPin },
+    // The root port of P7IOC has a wrong class: operating systems shall read it here.
+    classCode: type === 'root-port' ? PCI_BRIDGE_CLASS : classCode,
     extendedConfig: device.express !== undefined,
-    ...(device.slot === undefined ? {} : { slot: slotNode(phb, device, facts) }),
-    children: device.children.map((child) => deviceNode(phb, child, facts)),
+    ...(device.slot === undefined ? {} : { slot: slotNode(phbId, device, facts) }),
+    children: device.children.map((child) => deviceNode(phbId, child, facts)),
   };
 }
 
 const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
 
-function slotNode(phb: Phb3, device: PciDevice, { baseLocationCode: base }: PublishingFacts): SlotNode {
+function slotNode(phbId: number, device: PciDevice, { baseLocationCode: base }: PublishingFacts): SlotNode {
   const facts = device.slot!;
-  const label = `S${hex(phb.id, 4)}${hex(device.secondaryBus, 2)}`;
+  const label = `S${hex(phbId, 4)}${hex(device.secondaryBus, 2)}`;
   return {
-    id: slotId(phb.id, device.bdfn),
+    id: slotId(phbId, device.bdfn),
     bridge: device.bdfn,
     label,
     locationCode: base === undefined ? label : `${base}-${label}`,

@@ -96,9 +96,10 @@ function putState(frame: CallFrame, { rc, state }: { rc: number; state: number }
   return rc;
 }
 
-function putData(frame: CallFrame, { rc, data }: DiagResult): number {
+function putData(frame: CallFrame, { rc, data, written }: DiagResult): number {
   if (rc !== SUCCESS) return rc;
   if (!frame.bufferFits('buffer', data.length)) return PARAMETER;
-  frame.putBlock('buffer', data);
+  for (const { at, bytes } of written ?? [{ at: 0, bytes: data.length }])
+    frame.putBlock('buffer', data.subarray(at, at + bytes), at);
   return rc;
 }

@@ -13,6 +13,14 @@ const TEST_ANSWER = 0xfeed_f00d;
 
 /** `isToken` tells which tokens the whole table has. */
 export const eventCalls = (isToken: (token: number) => boolean): readonly OpalCall[] => [
+  ...INTERRUPT_CALLS,
+  call(80, 'OPAL_CHECK_TOKEN', 'token u64', function* (_, frame) {
+    return isToken(frame.number('token')) ? 1 : 0;
+  }),
+  ...MESSAGE_CALLS,
+];
+
+const INTERRUPT_CALLS: readonly OpalCall[] = [
   call(0, 'OPAL_TEST', 'argument u64', answers(TEST_ANSWER)),
   call(9, 'OPAL_HANDLE_INTERRUPT', 'isn u32, events be64*?', function* (opal, frame) {
     const { rc, events } = yield* opal.handleInterrupt(frame.number('isn'));
@@ -34,9 +42,9 @@ export const eventCalls = (isToken: (token: number) => boolean): readonly OpalCa
     frame.put('priority', priority);
     return rc;
   }),
-  call(80, 'OPAL_CHECK_TOKEN', 'token u64', function* (_, frame) {
-    return isToken(frame.number('token')) ? 1 : 0;
-  }),
+];
+
+const MESSAGE_CALLS: readonly OpalCall[] = [
   call(85, 'OPAL_GET_MSG', 'buffer buffer*, length u64', function* (opal, frame) {
     if (!hasRoom(frame)) return PARAMETER;
     const { rc, message } = yield* opal.getMessage();

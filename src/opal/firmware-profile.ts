@@ -3,25 +3,22 @@
  * access; `corrected` mends it. Code asks the switch by its name. docs/firmware-profiles.md shows this table.
  * Facts: opal-pci 5, 6, 7, 12, ioda2-phb3 7.11, 7.12, 8.
  */
+import { type FirmwareSwitch, P7IOC_SWITCHES } from './p7ioc-switches.js';
 
-export interface FirmwareSwitch {
-  readonly skiboot: string;
-  readonly corrected: string;
-  /** Where the real firmware has it; a number in brackets is the version, if it is not all of them. */
-  readonly source: string;
-}
+export type { FirmwareSwitch };
 
 export const FIRMWARE_SWITCHES = {
   peNumberCheck: {
     skiboot:
-      'freeze status and freeze clear look at no PE number: one beyond 255 reads another word, clears another entry',
+      'freeze status and freeze clear look at no PE number: one beyond the last reads another word, clears another entry',
     corrected: 'such a number is refused with PARAMETER',
-    source: 'hw/phb3.c: phb3_eeh_freeze_status, phb3_eeh_freeze_clear',
+    source:
+      'hw/phb3.c: phb3_eeh_freeze_status, phb3_eeh_freeze_clear; hw/p7ioc-phb.c: p7ioc_eeh_freeze_status, p7ioc_eeh_freeze_clear (6.2)',
   },
   freezeClearAction: {
     skiboot: 'freeze clear takes any action word and clears by its two low bits, or nothing',
     corrected: 'an action other than 1, 2 or 3 is refused with PARAMETER',
-    source: 'hw/phb3.c: phb3_eeh_freeze_clear',
+    source: 'hw/phb3.c: phb3_eeh_freeze_clear; hw/p7ioc-phb.c: p7ioc_eeh_freeze_clear (6.2)',
   },
   frozenErrorType: {
     skiboot: 'the error type of a frozen PE stays "no error"',
@@ -36,18 +33,18 @@ export const FIRMWARE_SWITCHES = {
   freezeSetFence: {
     skiboot: 'freeze set does not ask for a fence: it reads ones and writes them back into nothing',
     corrected: 'it returns HARDWARE while the PHB is fenced',
-    source: 'hw/phb3.c: phb3_eeh_freeze_set',
+    source: 'hw/phb3.c: phb3_eeh_freeze_set; hw/p7ioc-phb.c: p7ioc_eeh_freeze_set (6.2)',
   },
   errorClearSecondaryStatus: {
     skiboot:
       'the error clear sequence stores 10 00 00 00 to dword 0x1c of the root port: the windows change, no status bit is cleared',
     corrected: 'it writes ones to the secondary status and leaves the I/O window alone',
-    source: 'hw/phb3.c: phb3_err_ER_clear',
+    source: 'hw/phb3.c: phb3_err_ER_clear; hw/p7ioc-phb.c: p7ioc_ER_err_clear (6.2)',
   },
   errorClearCommandStatus: {
     skiboot: 'the command and status meant for dword 0x04 go to dword 0x40, where they do nothing',
     corrected: 'the status half of dword 0x04 is cleared, the command stays',
-    source: 'hw/phb3.c: phb3_err_ER_clear',
+    source: 'hw/phb3.c: phb3_err_ER_clear; hw/p7ioc-phb.c: p7ioc_ER_err_clear (6.2)',
   },
   nextErrorFence: {
     skiboot: 'next error finds a fence by the error bits behind it only, and only if an error is pending',
@@ -72,7 +69,7 @@ export const FIRMWARE_SWITCHES = {
   refusedInjection: {
     skiboot: 'an injection that is refused after the check of the PE has disarmed the one before',
     corrected: 'a refused call leaves the one before armed',
-    source: 'hw/phb3.c: phb3_err_inject',
+    source: 'hw/phb3.c: phb3_err_inject; hw/p7ioc-phb.c: p7ioc_err_inject (6.2)',
   },
   injectionWindows: {
     skiboot: 'a 64-bit memory injection considers only the first M64 window that carries the PE',
@@ -91,9 +88,9 @@ export const FIRMWARE_SWITCHES = {
     source: 'hw/phb3.c: phb3_map_pe_dma_window_real',
   },
   unassignedBusCompare: {
-    skiboot: 'bus compare code 1, which the ABI does not assign, compares two bits',
+    skiboot: 'bus compare code 1, which the ABI does not assign, compares two bits; on P7IOC it is stored as it is',
     corrected: 'it is refused with PARAMETER',
-    source: 'hw/phb3.c: phb3_set_pe',
+    source: 'hw/phb3.c: phb3_set_pe; hw/p7ioc-phb.c: p7ioc_set_pe (6.2)',
   },
   eoiOwner: {
     skiboot: 'MSI EOI takes any interrupt number and uses its low 11 bits',
@@ -114,12 +111,12 @@ export const FIRMWARE_SWITCHES = {
     skiboot:
       'configuration below the root port stays blocked after a reset whose link stays away, or whose slot is empty',
     corrected: 'it is open again',
-    source: 'hw/phb3.c: phb3_prepare_link_change, phb3_poll_link',
+    source: 'hw/phb3.c: phb3_prepare_link_change, phb3_poll_link; hw/p7ioc-phb.c: p7ioc_prepare_link_change (6.2)',
   },
   failedReinit: {
     skiboot: 'a complete reset goes on after the initialisation failed, and reports success',
     corrected: 'the poll reports HARDWARE and the slot is idle',
-    source: 'hw/phb3.c: phb3_creset',
+    source: 'hw/phb3.c: phb3_creset; hw/p7ioc-phb.c: p7ioc_creset (6.2)',
   },
   brokenInit: {
     skiboot:
@@ -147,12 +144,12 @@ export const FIRMWARE_SWITCHES = {
   ecrcWithoutAer: {
     skiboot: 'an endpoint without AER capability has the ECRC bits set in whatever stands at offset 0x18',
     corrected: 'such an endpoint is left alone',
-    source: 'hw/phb3.c: phb3_endpoint_init',
+    source: 'hw/phb3.c: phb3_endpoint_init; hw/p7ioc-phb.c: p7ioc_endpoint_init (6.2)',
   },
   reinitResult: {
     skiboot: 'reinit of a device reports success, also if every access of it was refused',
     corrected: 'it reports HARDWARE then',
-    source: 'hw/phb3.c: phb3_device_init, phb3_pci_reinit',
+    source: 'hw/phb3.c: phb3_device_init, phb3_pci_reinit; hw/p7ioc-phb.c: p7ioc_pci_reinit (6.2)',
   },
   idlePoll: {
     skiboot: 'polling an idle slot logs an invalid state and returns HARDWARE',
@@ -181,6 +178,7 @@ export const FIRMWARE_SWITCHES = {
     corrected: 'the turns add up on the way',
     source: 'core/pci.c: pci_add_device_nodes',
   },
+  ...P7IOC_SWITCHES,
 } as const satisfies Record<string, FirmwareSwitch>;
 
 export type FirmwareSwitchName = keyof typeof FIRMWARE_SWITCHES;

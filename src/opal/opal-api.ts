@@ -73,6 +73,7 @@ export const InjectFunction = {
 
 export const WindowType = { M32: 1, M64: 2, IO: 3 } as const;
 export const MmioEnable = { DISABLE: 0, SPLIT: 1, NON_SPLIT: 2 } as const;
+export const MveEnable = { DISABLE: 0, ENABLE: 1 } as const;
 export const BusCompare = { ANY: 0, BITS_3: 2, BITS_4: 3, BITS_5: 4, BITS_6: 5, BITS_7: 6, ALL: 7 } as const;
 export const RidCompare = { IGNORE: 0, COMPARE: 1 } as const;
 export const PeAction = { UNMAP: 0, MAP: 1 } as const;

@@ -31,6 +31,8 @@ export interface DiagResult {
   readonly rc: number;
   /** The binary structure; empty unless the call succeeded. */
   readonly data: Uint8Array;
+  /** What of it is stored, where that is not all: the caller's buffer keeps the rest. */
+  readonly written?: readonly { readonly at: number; readonly bytes: number }[];
 }
 
 /** Presence or power of a slot. */

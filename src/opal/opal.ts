@@ -7,7 +7,7 @@
 import type { HostPort } from '../hw/host-port.js';
 import { type Process, type Signal, wait } from '../sim/process.js';
 import { type BootMachine, bootPlatform, type OpalOptions } from './boot.js';
-import type { PhbNode } from './device-tree.js';
+import type { HubNode, PhbNode } from './device-tree.js';
 import { getDeviceTree, type SubtreeRequest, type SubtreeResult } from './device-tree-blob.js';
 import type { FirmwareFacts } from './device-tree-root.js';
 import { EntryGate } from './entry-gate.js';
@@ -81,7 +81,8 @@ export class Opal extends SetupCalls {
       raisePciError: (phbId?: number): void => this.pending.raisePciError(phbId),
     };
     const { port, heap, profile, options } = this;
-    const machine: BootMachine = { port, heap, profile, services, chipId: this.chipId, places: options.phbs };
+    const { phbs: places = [], hubs = [] } = options;
+    const machine: BootMachine = { port, heap, profile, services, chipId: this.chipId, places, hubs };
     yield* bootPlatform(machine, this.platform);
   }
 
@@ -109,12 +110,19 @@ export class Opal extends SetupCalls {
     return [...this.platform.phbs.values()].map((phb) => phb.node(facts));
   }
 
+  private hubNodes(): readonly HubNode[] {
+    const { chipId, phandles } = this;
+    return [...this.platform.hubs.values()].map((hub) => hub.node({ chipId, phandles }));
+  }
+
   /** All that firmware publishes, for `firmwareTree`. */
   publishedFacts(): FirmwareFacts {
     const { phandles, port, options, heap, chipId, profile } = this;
     const { baseLocationCode } = options;
     return {
-      ...{ phandles, chipId, profile, phbs: this.deviceTree() },
+      ...{ phandles, chipId, profile, phbs: this.deviceTree(), hubs: this.hubNodes() },
+      // Only processors before POWER8 have a GX bus for hubs.
+      processor: this.platform.hubs.size > 0 ? 'POWER7' : 'POWER8',
       firmwareInterrupts: this.firmwareInterrupts(),
       memory: { address: port.memory.baseAddress, bytes: port.memory.sizeBytes },
       firmwareMemory: { address: heap.base, bytes: heap.usedBytes },

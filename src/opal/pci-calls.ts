@@ -135,7 +135,7 @@ function configRead(size: 1 | 2 | 4): Handler {
 function configWrite(size: 1 | 2 | 4): Handler {
   return (opal, frame) => {
     const [phb, bdfn, offset] = [frame.number('phb'), frame.number('bdfn'), frame.number('offset')];
-    return opal.pciConfigWrite(phb, bdfn, offset, size, frame.number('data'));
+    return opal.pciConfigWrite(phb, { bdfn, offset, size }, frame.number('data'));
   };
 }
 

@@ -40,3 +40,9 @@ export const findAer = (pci: ConfigAccess, bdfn: number): Process<number | undef
   findExtendedCapability(pci, bdfn, ExtendedCapabilityId.AER);
 export const findPowerManagement = (pci: ConfigAccess, bdfn: number): Process<number | undefined> =>
   findCapability(pci, bdfn, CapabilityId.POWER_MANAGEMENT);
+
+const SR_IOV = 0x0010;
+
+/** What firmware would do with the virtual functions it finds is left out (M): no device here has any. */
+export const findVirtualFunctions = (pci: ConfigAccess, bdfn: number): Process<number | undefined> =>
+  findExtendedCapability(pci, bdfn, SR_IOV);

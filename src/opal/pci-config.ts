@@ -1,5 +1,6 @@
 /** Configuration cycles as firmware makes them, whatever the bridge below. Source: skiboot core/pci.c, include/pci-cfg.h. */
 import type { Process } from '../sim/process.js';
+import { OpalStatus } from './opal-api.js';
 
 export type ConfigSize = 1 | 2 | 4;
 
@@ -22,6 +23,24 @@ export interface ConfigAccess {
 }
 
 export const allOnes = (size: ConfigSize): number => 2 ** (8 * size) - 1;
+
+/** Configuration space is little-endian, the data registers of bridges big-endian. */
+export function swapped(value: number, size: ConfigSize): number {
+  if (size === 1) return value & 0xff;
+  if (size === 2) return ((value & 0xff) << 8) | ((value >> 8) & 0xff);
+  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
+}
+
+const MAX_OFFSET = 0xfff;
+const MAX_BDFN = 0xffff;
+
+/** What every bridge refuses before it looks at its own state. Source: skiboot hw/phb3.c: phb3_pcicfg_check. */
+export function checkTarget({ bdfn, offset, size }: ConfigTarget): number {
+  if (!(offset >= 0 && offset <= MAX_OFFSET && bdfn >= 0 && bdfn <= MAX_BDFN)) return OpalStatus.PARAMETER;
+  if (offset % size !== 0) return OpalStatus.PARAMETER;
+  // Bus 0 holds the root port and nothing else.
+  return bdfn > 0 && bdfn < 0x100 ? OpalStatus.HARDWARE : OpalStatus.SUCCESS;
+}
 
 // ---- firmware's own accesses: a refused read gives ones, a refused write is lost ---------------------------------------
 

@@ -33,12 +33,18 @@ export interface PciHost extends ConfigAccess {
   initDevice(device: PciDevice): Process<void>;
   /** Undoes what a device made the chip do, before firmware forgets it. */
   removeDevice?(device: PciDevice): Process<void>;
-  /** Bus numbers of a bridge, out of the first and last that are free. */
-  chooseBus(bridge: PciDevice, free: BusRange): BusChoice;
+  /** Bus numbers of a bridge, out of the first and last that are free; undefined if they do not suffice. */
+  chooseBus(bridge: PciDevice, free: BusRange): BusChoice | undefined;
   /** The root port's own slot shares the PHB's link, and its handling, where the chip has some. */
   prepareRootLink?(direction: LinkDirection, port: PciDevice): Process<void>;
   /** Its wait for the link has ended without one. */
   unblockRootLink?(port: PciDevice): void;
+
+  /**
+   * The last firmware with a driver for the bridge, if it is not the newest. The PCI core of 6.2 looks for virtual functions,
+   * trusts every PCI Express capability to have its second part, and asks a device for its names once more to publish them.
+   */
+  readonly generation?: '6.2';
 
   /** PE of requesters that nobody mapped, and what probes of empty places leave there. */
   readonly reservedPe?: number;

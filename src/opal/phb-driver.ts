@@ -4,7 +4,7 @@
  * Source: skiboot include/pci.h: struct phb_ops. Facts: opal-pci 1.3.
  */
 import type { Process } from '../sim/process.js';
-import type { PhbNode, PublishingFacts } from './device-tree.js';
+import type { HubNode, PhbNode, PublishingFacts } from './device-tree.js';
 import type {
   DmaWindow,
   InjectRequest,
@@ -75,5 +75,7 @@ export interface InterruptSource {
 export interface HubDriver {
   readonly id: number;
   readonly interrupts: InterruptSource;
+  /** What firmware publishes of it. */
+  node(facts: PublishingFacts): HubNode;
   diagData?(length: number): Process<DiagResult>;
 }

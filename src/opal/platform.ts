@@ -21,6 +21,13 @@ export class Platform {
     this.phbs.set(phb.id, phb);
   }
 
+  /** For bridges that have no number by their place. */
+  freePhbId(): number {
+    let id = 0;
+    while (this.phbs.has(id)) id++;
+    return id;
+  }
+
   slot(id: number | bigint): SlotPlace | undefined {
     const { phbId, bdfn } = decodeSlotId(id);
     const phb = this.phbs.get(phbId);

@@ -8,10 +8,17 @@ import { delay, type Process } from '../sim/process.js';
 import { seconds } from '../sim/time.js';
 import { configurePayload } from './device-init.js';
 import { FreezeAction, FreezeState, OpalStatus, Power, Presence, Severity } from './opal-api.js';
-import { findAer, findExpress, findPowerManagement } from './pci-capability.js';
+import { findAer, findExpress, findPowerManagement, findVirtualFunctions } from './pci-capability.js';
 import { type ConfigSize, readConfig, updateConfig, writeConfig } from './pci-config.js';
-import { deviceTree, type PciDevice, type PciDeviceType, type SlotFacts, typeOfFlags } from './pci-device.js';
-import type { BusRange, PciHost } from './pci-host.js';
+import {
+  deviceTree,
+  formatBdfn,
+  type PciDevice,
+  type PciDeviceType,
+  type SlotFacts,
+  typeOfFlags,
+} from './pci-device.js';
+import type { BusChoice, BusRange, PciHost } from './pci-host.js';
 import {
   BRIDGE_CONTROL_MASTER_ABORT,
   CONFIG,
@@ -35,6 +42,8 @@ const DEVICES_PER_BUS = 32;
 const FUNCTIONS_PER_DEVICE = 8;
 /** Buses kept free below a bridge with nothing behind it, for a card that comes later. */
 const SPARE_BUSES = 4;
+/** A bridge that forwards nothing. */
+const NO_BUS: BusChoice = { secondary: 0, subordinate: 0, subordinateIs: 'fixed' };
 const BRIDGE_RESET_NS = seconds(1);
 
 /** Fills `phb.devices`. */
@@ -105,13 +114,9 @@ function* probeFunction(phb: PciHost, bdfn: number, parent: PciDevice | undefine
   yield* read(CONFIG.SUBSYSTEM_VENDOR, 4);
   const classAndRevision = yield* read(CONFIG.REVISION, 4);
   const header = yield* read(CONFIG.HEADER_TYPE, 1);
-  const express = yield* findExpress(phb, bdfn);
-  const flags = express === undefined ? 0 : yield* read(express + EXPRESS.PCIE_FLAGS, 2);
-  const capabilities = express === undefined ? 0 : yield* read(express + EXPRESS.DEVCAP, 4);
-  const aer = express === undefined ? undefined : yield* findAer(phb, bdfn);
+  const { express, type, aer, maxPayload } = yield* readExpress(phb, bdfn);
   const powerManagement = yield* findPowerManagement(phb, bdfn);
   const isBridge = (header & HEADER_LAYOUT) === HEADER_BRIDGE;
-  const type: PciDeviceType = express === undefined ? 'legacy' : typeOfFlags(flags);
   // Cleared bus numbers keep a bridge from forwarding what is meant for others.
   if (isBridge) {
     yield* writeBusNumbers(phb, { bdfn, primaryBus: bdfn >> 8, secondaryBus: 0, subordinateBus: 0 });
@@ -129,7 +134,7 @@ function* probeFunction(phb: PciHost, bdfn: number, parent: PciDevice | undefine
     express,
     aer,
     powerManagement,
-    maxPayload: capabilities & DEVCAP_MAX_PAYLOAD,
+    maxPayload,
     parent,
     children: [],
     primaryBus: bdfn >> 8,
@@ -141,6 +146,17 @@ function* probeFunction(phb: PciHost, bdfn: number, parent: PciDevice | undefine
   if (slot !== undefined) phb.portSlots.set(bdfn, new PcieSlot(phb, device));
   yield* phb.initDevice(device);
   return device;
+}
+
+/** What its PCI Express capability tells of a function, if it has one. */
+function* readExpress(phb: PciHost, bdfn: number): Process<Pick<PciDevice, 'express' | 'type' | 'aer' | 'maxPayload'>> {
+  const express = yield* findExpress(phb, bdfn);
+  if (express === undefined) return { express, type: 'legacy', aer: undefined, maxPayload: 0 };
+  const flags = yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
+  const capabilities = yield* readConfig(phb, bdfn, express + EXPRESS.DEVCAP, 4);
+  const aer = yield* findAer(phb, bdfn);
+  if (phb.generation === '6.2') yield* findVirtualFunctions(phb, bdfn);
+  return { express, type: typeOfFlags(flags), aer, maxPayload: capabilities & DEVCAP_MAX_PAYLOAD };
 }
 
 /** Root ports and downstream ports have slots. */
@@ -169,15 +185,19 @@ function* readSlotFacts(
   };
 }
 
-/** Opens a bridge for buses out of `free`, scans below it and gives back the highest bus number used. */
-function* scanBelow(phb: PciHost, bridge: PciDevice, free: BusRange): Process<number> {
+/** Opens a bridge for buses out of `free`, scans below it and gives back the highest bus number used; undefined: none fits. */
+function* scanBelow(phb: PciHost, bridge: PciDevice, free: BusRange): Process<number | undefined> {
   const { bdfn, express } = bridge;
   if (express !== undefined) yield* readConfig(phb, bdfn, express + EXPRESS.PCIE_FLAGS, 2);
-  const { secondary, subordinate, subordinateIs } = phb.chooseBus(bridge, free);
+  const { secondary, subordinate, subordinateIs } = phb.chooseBus(bridge, free) ?? NO_BUS;
   bridge.secondaryBus = secondary;
   bridge.subordinateBus = subordinate;
   yield* writeConfig(phb, { bdfn, offset: CONFIG.SECONDARY_BUS, size: 1 }, secondary);
   yield* writeConfig(phb, { bdfn, offset: CONFIG.SUBORDINATE_BUS, size: 1 }, subordinate);
+  if (secondary === 0) {
+    phb.log(`${formatBdfn(bdfn)}: Out of bus numbers !`);
+    return undefined;
+  }
   yield* closeWindows(phb, bridge);
   const used = (yield* openBridge(phb, bridge))
     ? yield* scanBus(phb, bridge, { first: secondary, last: subordinate })
@@ -198,7 +218,9 @@ function* scanBus(phb: PciHost, bridge: PciDevice, { first, last }: BusRange): P
       phb.log(`no bus number left below bus ${first}`);
       break;
     }
-    used = yield* scanBelow(phb, child, { first: used + 1, last });
+    const below = yield* scanBelow(phb, child, { first: used + 1, last });
+    if (below === undefined) break;
+    used = below;
   }
   return used;
 }

@@ -16,7 +16,7 @@ import type {
   TceKill,
 } from './opal-requests.js';
 import type { MsiMessage, SourceResult } from './opal-results.js';
-import { allOnes, type ConfigReadResult, type ConfigSize } from './pci-config.js';
+import { allOnes, type ConfigReadResult, type ConfigSize, type ConfigTarget } from './pci-config.js';
 import type { PhbDriver } from './phb-driver.js';
 import { Platform, type SlotPlace } from './platform.js';
 
@@ -61,8 +61,8 @@ export abstract class SetupCalls {
     return yield* this.onPhbFor(phbId, refused, (phb) => phb.configRead({ bdfn, offset, size }));
   }
 
-  *pciConfigWrite(phbId: number, bdfn: number, offset: number, size: ConfigSize, value: number): Process<number> {
-    return yield* this.onPhb(phbId, (phb) => phb.configWrite({ bdfn, offset, size }, value));
+  *pciConfigWrite(phbId: number, at: ConfigTarget, value: number): Process<number> {
+    return yield* this.onPhb(phbId, (phb) => phb.configWrite(at, value));
   }
 
   // ---- PEs and windows ----------------------------------------------------------------------------------------------------------

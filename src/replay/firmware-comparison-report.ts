@@ -2,6 +2,7 @@
 import { hex64 } from '../hw/bits.js';
 import { FIRMWARE_SWITCHES } from '../opal/firmware-profile.js';
 import type { AccessOutcome } from './access-alignment.js';
+import { registerName } from './firmware-board.js';
 import {
   type CallComparison,
   type ComparedAccess,
@@ -10,7 +11,6 @@ import {
   isExplained,
   type PhaseComparison,
   type PhaseCounts,
-  registerName,
 } from './firmware-comparison.js';
 import type { FirmwareAccess } from './firmware-phases.js';
 

@@ -2,8 +2,6 @@
  * Our firmware against a recording of the real one: boots, is called as the real one was called, and each access, return code
  * and changed word of memory is compared, phase by phase. A deviation is noted, and the comparison goes on.
  */
-import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, PBCQ_SPCI_REGISTERS } from '../ioda2/registers/pbcq.js';
-import { PHB_REGISTERS } from '../ioda2/registers/phb.js';
 import {
   type FirmwareProfile,
   type FirmwareProfileChoice,
@@ -14,8 +12,10 @@ import { Opal } from '../opal/opal.js';
 import type { Process } from '../sim/process.js';
 import { Simulator } from '../sim/simulator.js';
 import { type AccessOutcome, type AlignedAccess, alignAccesses } from './access-alignment.js';
+import { MEMORY, RETURN_CODE } from './expected-difference.js';
+import { boardMap, registerName } from './firmware-board.js';
 import { doDeed, makeCall } from './firmware-calls.js';
-import { MEMORY, RETURN_CODE, switchesBehind } from './firmware-differences.js';
+import { differencesOf, switchesBehind } from './firmware-differences.js';
 import {
   type FirmwareAccess,
   type FirmwareCall,
@@ -62,7 +62,6 @@ export interface FirmwareComparison {
 }
 
 const BOOT = 'boot';
-const FIRST_PHB = 0;
 
 export function compareFirmware(
   recording: FirmwareCallRecording,
@@ -85,8 +84,8 @@ class Comparison {
     this.profile = firmwareProfile(choice);
     this.port = new RecordedPort(this.sim, board);
     this.opal = new Opal(this.port, {
+      ...boardMap(board).places,
       heapBase: board.heap,
-      phbs: [{ ...board.scom, index: FIRST_PHB }],
       profile: choice,
     });
   }
@@ -163,7 +162,7 @@ class Comparison {
   }
 
   private reasons(phase: string, what: string): Explained {
-    const reasons = switchesBehind(this.profile, phase, what);
+    const reasons = switchesBehind(this.profile, phase, what, differencesOf(this.recording.board));
     return reasons.length === 0 ? {} : { reasons };
   }
 }
@@ -174,14 +173,6 @@ function endOf(aligned: readonly AlignedAccess[], from: number, recorded: number
   let end = from;
   while (left > 0) if (aligned[end++]!.recorded !== undefined) left--;
   return end;
-}
-
-const BANKS = { phb: PHB_REGISTERS, nest: PBCQ_NEST_REGISTERS, pci: PBCQ_PCI_REGISTERS, spci: PBCQ_SPCI_REGISTERS };
-
-/** The register of the access by its declared name, or its place. */
-export function registerName({ window, register }: Pick<FirmwareAccess, 'window' | 'register'>): string {
-  const offset = window === 'phb' ? register & ~7 : register;
-  return BANKS[window].byOffset(offset)?.name ?? `${window}+${register.toString(16)}`;
 }
 
 export interface PhaseCounts extends Readonly<Record<AccessOutcome, number>> {

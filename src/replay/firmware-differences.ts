@@ -1,20 +1,12 @@
 /**
- * Where our firmware is meant to differ from the recorded one: a switch of the firmware profile mends a slip, and these
+ * Where our PHB3 firmware is meant to differ from the recorded one: a switch of the firmware profile mends a slip, and these
  * accesses, return codes or words of memory change with it. Anything else that differs is unexplained. Under profile
  * `skiboot` nothing differs, so nothing is declared for it.
  */
 import type { FirmwareProfile, FirmwareSwitchName } from '../opal/firmware-profile.js';
-
-/** What can differ in a phase: the register of an access by its name, or one of these. */
-export const RETURN_CODE = 'return code';
-export const MEMORY = 'memory';
-
-export interface ExpectedDifference {
-  readonly switch: FirmwareSwitchName;
-  /** Registers, `return code` or `memory`. */
-  readonly what: readonly string[];
-  readonly phases: readonly string[];
-}
+import { type ExpectedDifference, MEMORY } from './expected-difference.js';
+import type { RecordedBoard } from './firmware-board.js';
+import { P7IOC_DIFFERENCES } from './firmware-differences-p7ioc.js';
 
 export const EXPECTED_DIFFERENCES: readonly ExpectedDifference[] = [
   { switch: 'frozenErrorType', what: [MEMORY], phases: ['25-freeze_clear_mmio'] },
@@ -62,6 +54,10 @@ export const EXPECTED_DIFFERENCES: readonly ExpectedDifference[] = [
     phases: ['79-reset_complete', '85-fence_reset_complete'],
   },
 ];
+
+export function differencesOf(board: RecordedBoard): readonly ExpectedDifference[] {
+  return 'hub' in board ? P7IOC_DIFFERENCES : EXPECTED_DIFFERENCES;
+}
 
 /** The switches that may have made this difference, among those that are set. */
 export function switchesBehind(

@@ -3,13 +3,11 @@
  * it left in memory. The head of the shipped file says how the form is written.
  */
 import type { AccessSize } from '../hw/host-port.js';
-import type { WindowName } from './recording.js';
+import type { RecordedBoard } from './firmware-board.js';
+import type { RegisterPlace } from './firmware-windows.js';
 
-export interface FirmwareAccess {
+export interface FirmwareAccess extends RegisterPlace {
   readonly direction: 'read' | 'write';
-  readonly window: WindowName;
-  /** Byte of the register page, or SCOM register of the window. */
-  readonly register: number;
   readonly size: AccessSize;
   readonly value: bigint;
   /** Microseconds that firmware waited since its access before. */
@@ -43,14 +41,6 @@ export interface FirmwarePhase {
   readonly steps: readonly (FirmwareCall | CallerDeed)[];
   /** Where memory had changed when the phase was over. */
   readonly memory: readonly FirmwareMemory[];
-}
-
-/** What firmware knew of the machine before it began. */
-export interface RecordedBoard {
-  readonly registers: number;
-  readonly scom: { readonly nest: number; readonly pci: number; readonly spci: number };
-  readonly heap: number;
-  readonly memory: { readonly base: number; readonly bytes: number };
 }
 
 export interface FirmwareCallRecording {

@@ -5,12 +5,12 @@
 import type { AccessSize, HostPort } from '../hw/host-port.js';
 import { InterruptController } from '../hw/interrupts.js';
 import { SystemMemory } from '../hw/memory.js';
-import { PBCQ_NEST_REGISTERS, PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
 import type { Process } from '../sim/process.js';
 import type { Simulator } from '../sim/simulator.js';
 import { us } from '../sim/time.js';
-import type { FirmwareAccess, RecordedBoard } from './firmware-phases.js';
-import type { WindowName } from './recording.js';
+import { type BoardMap, boardMap, type RecordedBoard } from './firmware-board.js';
+import type { FirmwareAccess } from './firmware-phases.js';
+import type { RegisterPlace } from './firmware-windows.js';
 
 type Place = Pick<FirmwareAccess, 'direction' | 'window' | 'register' | 'size'>;
 
@@ -33,6 +33,7 @@ export class RecordedPort implements HostPort {
   readonly name = 'recording';
   readonly memory: SystemMemory;
   readonly interrupts: InterruptController;
+  private readonly map: BoardMap;
   private expected: readonly FirmwareAccess[] = [];
   private next = 0;
   private done: FirmwareAccess[] = [];
@@ -44,8 +45,9 @@ export class RecordedPort implements HostPort {
 
   constructor(
     private readonly sim: Simulator,
-    private readonly board: RecordedBoard,
+    board: RecordedBoard,
   ) {
+    this.map = boardMap(board);
     this.memory = new SystemMemory({ sizeBytes: board.memory.bytes, baseAddress: board.memory.base });
     this.interrupts = new InterruptController(sim);
   }
@@ -69,11 +71,11 @@ export class RecordedPort implements HostPort {
   }
 
   *load(address: number, size: AccessSize): Process<bigint> {
-    return this.take({ direction: 'read', window: 'phb', register: address - this.board.registers, size }, undefined);
+    return this.take({ direction: 'read', ...this.mmioPlace(address), size }, undefined);
   }
 
   *store(address: number, size: AccessSize, value: bigint): Process<void> {
-    this.take({ direction: 'write', window: 'phb', register: address - this.board.registers, size }, value);
+    this.take({ direction: 'write', ...this.mmioPlace(address), size }, value);
   }
 
   *scomRead(address: number): Process<bigint> {
@@ -128,23 +130,23 @@ export class RecordedPort implements HostPort {
 
   private hold(place: Place, value: bigint): void {
     this.held.set(nameOf(place), value);
-    if (place.window !== 'nest' || place.direction === 'read') return;
-    const nfir = this.held.get(NFIR) ?? 0n;
-    if (place.register === SETS) this.held.set(NFIR, nfir | value);
-    if (place.register === CLEARS) this.held.set(NFIR, nfir & value);
+    const effect = place.direction === 'write' ? this.map.effect(place, value) : undefined;
+    if (effect === undefined) return;
+    const on = nameOf(effect.on);
+    this.held.set(on, effect.becomes(this.held.get(on) ?? 0n));
   }
 
-  private scomPlace(address: number): { window: WindowName; register: number } {
-    for (const window of ['nest', 'pci', 'spci'] as const) {
-      const register = address - this.board.scom[window];
-      if (register >= 0 && register < PBCQ_SCOM_RANGES[window].registers) return { window, register };
-    }
-    throw new RangeError(`SCOM 0x${address.toString(16)} belongs to no PBCQ of the recording`);
+  private mmioPlace(address: number): RegisterPlace {
+    return this.map.mmio(address) ?? this.nowhere(`address 0x${address.toString(16)} has no register`);
+  }
+
+  private scomPlace(address: number): RegisterPlace {
+    return this.map.scom(address) ?? this.nowhere(`SCOM 0x${address.toString(16)} has no register`);
+  }
+
+  private nowhere(problem: string): never {
+    throw new RangeError(`${problem} of the recorded bridges`);
   }
 }
 
-const nameOf = ({ window, register }: Pick<Place, 'window' | 'register'>): string => `${window}+${register}`;
-
-const NFIR = nameOf({ window: 'nest', register: PBCQ_NEST_REGISTERS.get('NFIR').offset });
-const SETS = PBCQ_NEST_REGISTERS.get('NFIR_OR').offset;
-const CLEARS = PBCQ_NEST_REGISTERS.get('NFIR_AND').offset;
+const nameOf = ({ window, register }: RegisterPlace): string => `${window}+${register}`;

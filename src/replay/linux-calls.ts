@@ -42,8 +42,8 @@ const SHAPES: Partial<Record<keyof OpalCalls, Shape>> = {
     (phb, bdfn, at) => [phb, bdfn, at],
   ),
   pciConfigWrite: shape<'pciConfigWrite'>(
-    (_phb, _bdfn, _at, size) => `PCI_CONFIG_WRITE_${SIZE_NAMES[size]}`,
-    (phb, bdfn, at, _size, value) => [phb, bdfn, at, value],
+    (_phb, { size }) => `PCI_CONFIG_WRITE_${SIZE_NAMES[size]}`,
+    (phb, { bdfn, offset }, value) => [phb, bdfn, offset, value],
   ),
   pciSetPe: shape<'pciSetPe'>('PCI_SET_PE', (phb, { pe, rid, match }) => [
     ...[phb, pe, rid],

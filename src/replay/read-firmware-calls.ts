@@ -1,27 +1,33 @@
 /** Reads a recording of firmware call by call, gzipped or not. The form is described in the head of the shipped file. */
+
+import { PHBS_PER_HUB } from '../ioda1/error-bits/units.js';
+import { hasWindow, type P7iocBoard, type Phb3Board, type RecordedBoard } from './firmware-board.js';
 import type {
   CallerDeed,
   FirmwareAccess,
   FirmwareCall,
   FirmwareCallRecording,
   FirmwareMemory,
-  RecordedBoard,
 } from './firmware-phases.js';
+import type { FirmwareWindow } from './firmware-windows.js';
 import { decodeText } from './read-recording.js';
-import { isAccessSize, RecordingError, type WindowName } from './recording.js';
+import { isAccessSize, RecordingError } from './recording.js';
 
 const FORMAT_LINE = 'phbsim-firmware-calls 1';
 const REMEDY = `Wanted: a recording of firmware call by call, "${FORMAT_LINE}", such as scenarios/recordings/skiboot-calls-phb3.calls.gz.`;
 
-const HEADER = /^(name|source|registers|scom|heap|memory): (.+)$/;
+const HEADER = /^(name|source|registers|scom|hub|heap|memory): (.+)$/;
 const PHASE = /^= (\S+)$/;
 const CALL = /^C ([A-Z][A-Z0-9_]*)((?: [0-9a-f]{1,16})*)$/;
 const RETURN = /^Z (-?\d{1,10})$/;
-const ACCESS = /^([RW]) (phb|nest|pci|spci) ([0-9a-f]{1,8}) ([1248]) ([0-9a-f]{1,16})(?: x(\d{1,6}))?$/;
+const ACCESS =
+  /^([RW]) (phb|nest|pci|spci|hub|(?:aib|asb)[0-5]) ([0-9a-f]{1,8}) ([1248]) ([0-9a-f]{1,16})(?: x(\d{1,6}))?$/;
 const WAIT = /^T (\d{1,11})$/;
 const FILL = /^F ([0-9a-f]{1,13}) (\d{1,7}) ([0-9a-f]{2})$/;
 const INTERRUPT = /^I ([0-9a-f]{1,8})$/;
 const MEMORY = /^M ([0-9a-f]{1,13}) (\d{1,7}) (\d{1,6}) ([0-9a-f]{16})$/;
+/** The number of a hub has seven bits. */
+const MOST_HUB = 0x7f;
 const MOST_MEMORY_BYTES = 2 ** 32;
 /** More than any firmware does; a count that was damaged must not fill the memory. */
 const MOST_ENTRIES = 500_000;
@@ -133,8 +139,9 @@ class CallsReader {
     const word = BigInt(`0x${value}`);
     if (!isAccessSize(bytes) || word >= 1n << BigInt(8 * bytes))
       throw this.problem(`0x${value} has more than ${size} bytes`);
+    if (!hasWindow(this.board(), window as FirmwareWindow)) throw this.problem(`the board has no window "${window}"`);
     const access = {
-      ...{ direction: direction === 'R' ? ('read' as const) : ('write' as const), window: window as WindowName },
+      ...{ direction: direction === 'R' ? ('read' as const) : ('write' as const), window: window as FirmwareWindow },
       ...{ register: Number.parseInt(register!, 16), size: bytes, value: word },
     };
     const list = this.call?.accesses ?? this.bootAccesses();
@@ -190,14 +197,28 @@ class CallsReader {
   }
 
   private readBoard(): RecordedBoard {
-    const [registers] = this.numbers('registers', 1);
-    const [nest, pci, spci] = this.numbers('scom', 3);
     const [heap] = this.numbers('heap', 1);
     const [base, bytes] = this.numbers('memory', 2);
     if (bytes! < 1 || bytes! > MOST_MEMORY_BYTES) throw this.problem(`memory of 0x${bytes!.toString(16)} bytes`);
     if (heap! < base! || heap! >= base! + bytes!) throw this.problem('the heap is not in memory');
-    const scom = { nest: nest!, pci: pci!, spci: spci! };
-    return { registers: registers!, scom, heap: heap!, memory: { base: base!, bytes: bytes! } };
+    const rest = { heap: heap!, memory: { base: base!, bytes: bytes! } };
+    return this.header.has('hub') ? { hub: this.readHub(), ...rest } : { ...this.readPhb3(), ...rest };
+  }
+
+  private readPhb3(): Pick<Phb3Board, 'registers' | 'scom'> {
+    const [registers] = this.numbers('registers', 1);
+    const [nest, pci, spci] = this.numbers('scom', 3);
+    return { registers: registers!, scom: { nest: nest!, pci: pci!, spci: spci! } };
+  }
+
+  /** Its number, its windows, and the PHBs that are wired. */
+  private readHub(): P7iocBoard['hub'] {
+    const given = this.header.get('hub')!.split(' ').length;
+    const [hubId, mwin1, mwin2, ...phbs] = this.numbers('hub', Math.max(given, 4));
+    if (hubId! > MOST_HUB || phbs.some((phb, at) => phb >= PHBS_PER_HUB || phb <= (phbs[at - 1] ?? -1))) {
+      throw this.problem('"hub:" names no hub with PHBs in order');
+    }
+    return { hubId: hubId!, mwin1: mwin1!, mwin2: mwin2!, phbs };
   }
 
   private numbers(field: string, count: number): number[] {

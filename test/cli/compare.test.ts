@@ -32,6 +32,31 @@ function deviating(): Captured {
 }
 
 describe('phbsim compare firmware', () => {
+  it('compares the shipped recording of each chip, by itself or after the other', () => {
+    const both = new Captured();
+    const one = new Captured();
+    expect(runCompareFirmware(undefined, {}, both)).toBe(0);
+    expect(runCompareFirmware('p7ioc', {}, one)).toBe(0);
+    expect(both.stdout.match(/^Recording {2}\S+:/gm)).toEqual([
+      'Recording  skiboot-calls-phb3:',
+      'Recording  skiboot-calls-p7ioc:',
+    ]);
+    expect(one.stdout).toContain('93 of 93 phases are the same');
+    expect(both.stdout).toContain(one.stdout);
+  });
+
+  it('shows a phase of whichever recording has it, and all of them as a list', () => {
+    const phase = new Captured();
+    expect(runCompareFirmware(undefined, { phase: '77-hub_diag' }, phase)).toBe(0);
+    expect(phase.stdout).toMatch(/^OPAL_PCI_GET_HUB_DIAG_DATA\(1, 200000000, 8000\)$/m);
+    const json = new Captured();
+    runCompareFirmware(undefined, { json: true, phase: '01-probe_init_hw' }, json);
+    expect((JSON.parse(json.stdout) as { recording: string }[]).map(({ recording }) => recording)).toEqual([
+      'skiboot-calls-phb3',
+      'skiboot-calls-p7ioc',
+    ]);
+  });
+
   it('compares the shipped recording, a row a phase, and exits with 0', () => {
     const streams = new Captured();
     expect(runCompareFirmware(undefined, {}, streams)).toBe(0);

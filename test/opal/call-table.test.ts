@@ -728,7 +728,7 @@ describe('any registers for any call', () => {
     for (const profile of ['skiboot', 'corrected'] as const) {
       const caller = new Caller(profile);
       const { memory } = caller.chip;
-      const tables = Object.values(caller.rig.opal.deviceTree()[0]!.tables);
+      const tables = Object.values(caller.rig.opal.deviceTree()[0]!.tables!);
       const stores: [number, number][] = [];
       for (const [method, bytes] of [
         ['write8', 1],

@@ -56,7 +56,7 @@ describe('the node of firmware', () => {
 
   it('reserves its memory with the tables of the PHBs, everywhere a reader may look', () => {
     const { address, bytes } = facts.firmwareMemory;
-    for (const table of Object.values(facts.phbs[0]!.tables)) {
+    for (const table of Object.values(facts.phbs[0]!.tables!)) {
       expect(table.address).toBeGreaterThanOrEqual(address);
       expect(table.address + table.bytes).toBeLessThanOrEqual(address + bytes);
     }

@@ -53,6 +53,23 @@ describe.skipIf(!isInstalled && !isCi)(name, () => {
     expect(output.toString().match(/pciex@[0-9a-f]+ \{/g)).toHaveLength(facts.phbs.length);
   });
 
+  it.each(['skiboot', 'corrected'] as const)(
+    'takes the blob of a POWER7 with three bridges, by %s firmware',
+    (firmware) => {
+      const slots = new Map<number, SlotOptions>([
+        [1, { device: 'nic', driver: 'none' }],
+        [2, { device: ['nic', 'nvme'], driver: 'none' }],
+        [3, { device: 'pci-bridge', behind: ['edu'], driver: 'none', phb: 2 }],
+      ]);
+      const { sim, opal } = new PowerSystem({ chip: 'p7ioc', slots, firmware });
+      sim.complete('firmware boot', opal.boot());
+      const { errors, output } = dtc('dtb', 'dts', deviceTreeBlob(opal.publishedFacts()));
+      expect(errors).toBe('');
+      expect(output.toString().match(/pciex@3ef000[8-9a]0000 \{/g)).toHaveLength(3);
+      expect(output.toString().match(/io-hub@3ef00000000 \{/g)).toHaveLength(1);
+    },
+  );
+
   it.each(Object.keys(MACHINES))('compiles the source text of a machine with %s to the same tree', (machine) => {
     const facts = publishedBy(MACHINES[machine]!);
     const fromText = dtc('dts', 'dtb', formatDeviceTree(firmwareTree(facts), reservationsOf(facts)));

@@ -1,7 +1,7 @@
 /** A bridge that is no PHB3: what firmware does with a driver that has little more than configuration cycles. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { PhbNode } from '../../src/opal/device-tree.js';
+import type { HubNode, PhbNode } from '../../src/opal/device-tree.js';
 import { firmwareProfile } from '../../src/opal/firmware-profile.js';
 import { Opal } from '../../src/opal/opal.js';
 import { DYNAMIC_EVENTS, OpalEvent, OpalStatus, slotId } from '../../src/opal/opal-api.js';
@@ -59,6 +59,7 @@ class BareDriver implements PhbDriver {
   readonly diagDataBytes = 0;
   readonly publishedAs = this;
   readonly functions = new Map<number, ConfigSpace>();
+  lastBus = 255;
   devices: readonly PciDevice[] = [];
   maxPayload: number | undefined;
   initialised: number[] = [];
@@ -90,8 +91,9 @@ class BareDriver implements PhbDriver {
   *initDevice({ bdfn }: PciDevice) {
     this.initialised.push(bdfn);
   }
-  /** Buses of a bridge come in blocks of eight. */
-  chooseBus(_bridge: PciDevice, { first, last }: BusRange): BusChoice {
+  /** Buses of a bridge come in blocks of eight, as long as there are some. */
+  chooseBus(_bridge: PciDevice, { first, last }: BusRange): BusChoice | undefined {
+    if (first > this.lastBus) return undefined;
     return { secondary: first, subordinate: Math.min(first + 7, last), subordinateIs: 'fixed' };
   }
 }
@@ -99,6 +101,9 @@ class BareDriver implements PhbDriver {
 class Hub implements HubDriver {
   readonly id = 0x20;
   readonly interrupts = new Lines(HUB_IRQ);
+  node(): HubNode {
+    throw new Error('a bare hub publishes nothing');
+  }
   *diagData(length: number) {
     const result: DiagResult =
       length < 128 ? { rc: PARAMETER, data: new Uint8Array(0) } : { rc: CLOSED, data: new Uint8Array(0) };
@@ -240,14 +245,28 @@ describe('the scan below such a bridge', () => {
     expect(run(opal.pciReset(slotId(ID, 0), 4, 1))).toBe(250);
     expect(driver.functions.get(0)!.read(0x114, 4) & 1).toBe(1);
   });
+
+  it('ends at a bridge for which no bus number is left, and closes it', () => {
+    const { chip, driver, run } = rig();
+    driver.lastBus = 2;
+    driver.functions.set(0, configSpace('root', { port: 'rootPort' }));
+    driver.functions.set(0x100, configSpace('up', { port: 'upstream' }));
+    driver.functions.set(0x200, configSpace('down', { port: 'downstream' }));
+    driver.functions.set(0x300, configSpace('card', {}));
+    run(scanPhb(driver));
+    expect([0x19, 0x1a].map((at) => driver.functions.get(0x200)!.read(at, 1))).toEqual([0, 0]);
+    expect(driver.initialised).toEqual([0, 0x100, 0x200]);
+    expect(driver.lines).toContain('02:00.0: Out of bus numbers !');
+    expect(chip.log).toEqual([]);
+  });
 });
 
 describe('the folder of firmware', () => {
-  it('keeps the chip out of what every chip shares', () => {
+  it('keeps the chips out of what they share: only who brings them up knows them', () => {
     const folder = new URL('../../src/opal/', import.meta.url);
-    const ofTheChip = readdirSync(folder)
+    const ofAChip = readdirSync(folder)
       .filter((name) => name.endsWith('.ts'))
-      .filter((name) => readFileSync(new URL(name, folder), 'utf8').includes("from './phb3/"));
-    expect(ofTheChip.sort()).toEqual(['boot.ts', 'device-tree.ts']);
+      .filter((name) => /from '\.(?:\/phb3|\/p7ioc|\.\/ioda[12])\//.test(readFileSync(new URL(name, folder), 'utf8')));
+    expect(ofAChip.sort()).toEqual(['boot.ts']);
   });
 });

@@ -9,6 +9,7 @@ import {
   firmwareProfile,
 } from '../../src/opal/firmware-profile.js';
 import { OpalEvent, OpalStatus, PciError, ResetScope, Severity, slotId } from '../../src/opal/opal-api.js';
+import { P7IOC_SWITCHES } from '../../src/opal/p7ioc-switches.js';
 import { profileTable } from './firmware-profile-table.js';
 import { AIB_FENCED, configSpace, FirmwareRig, FlatChip, LINK_ACTIVE, LINK_DOWN } from './flat-chip.js';
 
@@ -93,7 +94,7 @@ const SIGHTS: Record<Exclude<FirmwareSwitchName, ElsewhereName>, Sight> = {
   frozenErrorType: {
     see: (build) => {
       const rig = build();
-      const pest = rig.opal.deviceTree()[0]!.tables.pest.address;
+      const pest = rig.opal.deviceTree()[0]!.tables!.pest.address;
       rig.run(rig.opal.pciEehFreezeSet(0, 5, 3));
       rig.run(rig.opal.pciEehFreezeSet(0, 6, 3));
       rig.chip.memory.write64(pest + 6 * 16, MMIO_CAUSE);
@@ -352,7 +353,8 @@ const SIGHTS: Record<Exclude<FirmwareSwitchName, ElsewhereName>, Sight> = {
 };
 
 /** Seen in the device tree, and with two PHBs further down. */
-const ELSEWHERE = ['deviceCompatible', 'interruptSwizzle', 'errorEventOwner'] as const;
+const P7IOC_NAMES = Object.keys(P7IOC_SWITCHES) as (keyof typeof P7IOC_SWITCHES)[];
+const ELSEWHERE = ['deviceCompatible', 'interruptSwizzle', 'errorEventOwner', ...P7IOC_NAMES] as const;
 type ElsewhereName = (typeof ELSEWHERE)[number];
 
 const building =

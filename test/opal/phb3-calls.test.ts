@@ -56,7 +56,7 @@ describe('configuration space', () => {
   ])('refuses what is %s, with ones', (_, bdfn, offset, rc) => {
     const rig = rigWithCard();
     expect(rig.run(rig.opal.pciConfigRead(0, bdfn, offset, 4))).toEqual({ rc, value: 0xffff_ffff });
-    expect(rig.run(rig.opal.pciConfigWrite(0, bdfn, offset, 4, 0))).toBe(rc);
+    expect(rig.run(rig.opal.pciConfigWrite(0, { bdfn, offset, size: 4 }, 0))).toBe(rc);
     expect(rig.chip.writes).toEqual([]);
   });
 
@@ -64,7 +64,7 @@ describe('configuration space', () => {
     const rig = rigWithCard();
     const read = (offset: number, size: 1 | 2 | 4) => rig.run(rig.opal.pciConfigRead(0, CARD, offset, size)).value;
     expect([read(0, 4), read(2, 2), read(3, 1), read(0, 1)]).toEqual([0x1003_15b3, 0x1003, 0x10, 0xb3]);
-    rig.run(rig.opal.pciConfigWrite(0, CARD, 0x3c, 1, 0x5a));
+    rig.run(rig.opal.pciConfigWrite(0, { bdfn: CARD, offset: 0x3c, size: 1 }, 0x5a));
     expect(read(0x3c, 1)).toBe(0x5a);
   });
 
@@ -82,18 +82,18 @@ describe('configuration space', () => {
     let polls = 0;
     chip.answer('PHB_PCIE_LINK_MANAGEMENT', () => (++polls === 3 ? 0x0040_0000_0000_0000n : 0x0000_1000_0000_0000n));
     chip.functions.get(0)!.write(0x78, 2, 0x23);
-    expect(rig.run(rig.opal.pciConfigWrite(0, 0, 0x5a, 2, 0x0ff7))).toBe(SUCCESS);
+    expect(rig.run(rig.opal.pciConfigWrite(0, { bdfn: 0, offset: 0x5a, size: 2 }, 0x0ff7))).toBe(SUCCESS);
     const [width, speed] = chip.written('PHB_PCIE_LINK_MANAGEMENT');
     expect(width).toBe(0x9000_1000_0000_0000n);
     expect(speed).toBe(0x0013_1000_0000_0000n);
     expect(chip.functions.get(0)!.read(0x78, 2)).toBe(0x03);
     chip.answer('PHB_PCIE_LINK_MANAGEMENT', 0n);
     chip.writes.length = 0;
-    rig.run(rig.opal.pciConfigWrite(0, 0, 0x58, 4, 0x0011_0000));
+    rig.run(rig.opal.pciConfigWrite(0, { bdfn: 0, offset: 0x58, size: 4 }, 0x0011_0000));
     expect(chip.written('PHB_PCIE_LINK_MANAGEMENT')).toEqual([0x8100_0000_0000_0000n, 0x0011_0000_0000_0000n]);
     chip.answer('PHB_PCIE_LINK_MANAGEMENT', ONES);
-    expect(rig.run(rig.opal.pciConfigWrite(0, 0, 0x5a, 2, 0x11))).toBe(SUCCESS);
-    expect(rig.run(rig.opal.pciConfigWrite(0, 0, 0x58, 2, 0))).toBe(SUCCESS);
+    expect(rig.run(rig.opal.pciConfigWrite(0, { bdfn: 0, offset: 0x5a, size: 2 }, 0x11))).toBe(SUCCESS);
+    expect(rig.run(rig.opal.pciConfigWrite(0, { bdfn: 0, offset: 0x58, size: 2 }, 0))).toBe(SUCCESS);
   });
 
   it('stands in for upper prefetchable registers that do not exist', () => {
@@ -102,7 +102,7 @@ describe('configuration space', () => {
     root.hook('PREFETCHABLE_BASE_UPPER', { onRead: () => 0 });
     const rig = FirmwareRig.booted(chip);
     const write = (offset: number, size: 1 | 2 | 4, value: number) =>
-      rig.run(rig.opal.pciConfigWrite(0, 0, offset, size, value));
+      rig.run(rig.opal.pciConfigWrite(0, { bdfn: 0, offset, size }, value));
     const read = (offset: number, size: 1 | 2 | 4) => rig.run(rig.opal.pciConfigRead(0, 0, offset, size)).value;
     write(0x28, 4, 0x1234_5670);
     write(0x2e, 2, 0xabcd);
@@ -133,7 +133,7 @@ describe('mapping PEs', () => {
 
   it('maps exactly the requesters that agree in the compared bits', () => {
     const rig = rigWithCard();
-    const rtt = rig.opal.deviceTree()[0]!.tables.rtt.address;
+    const rtt = rig.opal.deviceTree()[0]!.tables!.rtt.address;
     const busBits = [0, 2, 3, 4, 5, 6, 7, 8];
     fc.assert(
       fc.property(
@@ -159,7 +159,7 @@ describe('mapping PEs', () => {
 
   it('adds and removes PEs that freeze together', () => {
     const rig = rigWithCard();
-    const peltv = rig.opal.deviceTree()[0]!.tables.peltv.address;
+    const peltv = rig.opal.deviceTree()[0]!.tables!.peltv.address;
     expect(rig.run(rig.opal.pciSetPeltv(0, 2, 19, 1))).toBe(SUCCESS);
     expect(rig.chip.memory.read8(peltv + 2 * 32 + 2)).toBe(0x10);
     rig.run(rig.opal.pciSetPeltv(0, 2, 16, 1));

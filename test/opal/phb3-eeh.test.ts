@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodePhb3DiagData } from '../../src/diag/phb3/layout.js';
+import { firstFrozen } from '../../src/opal/ioda-door.js';
 import { FreezeState, OpalEvent, OpalStatus, PciError, Severity } from '../../src/opal/opal-api.js';
-import { firstFrozen } from '../../src/opal/phb3/eeh.js';
 import { decidingBits } from '../../src/opal/phb3/error-classes.js';
 import { wait } from '../../src/sim/process.js';
 import { AIB_FENCED, FirmwareRig } from './flat-chip.js';
@@ -210,7 +210,7 @@ describe('deciding bits', () => {
 describe('diagnostic data', () => {
   it('joins the freeze bits of the chip with the causes in memory', () => {
     const rig = booted();
-    const pest = rig.opal.deviceTree()[0]!.tables.pest.address;
+    const pest = rig.opal.deviceTree()[0]!.tables!.pest.address;
     rig.run(rig.opal.pciEehFreezeSet(0, 8, 3));
     rig.chip.memory.write64(pest + 8 * 16, 0x0480_002b_0000_0000n);
     rig.chip.memory.write64(pest + 8 * 16 + 8, 0x1234n);

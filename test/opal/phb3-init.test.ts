@@ -52,7 +52,7 @@ describe('a PHB that does not come up', () => {
     const { opal, ...rig } = FirmwareRig.booted(chip);
     const run = FirmwareRig.prototype.run.bind(rig);
     expect(run(opal.pciConfigRead(0, 0, 0, 2))).toEqual({ rc: OpalStatus.HARDWARE, value: 0xffff });
-    expect(run(opal.pciConfigWrite(0, 0, 4, 2, 0))).toBe(OpalStatus.HARDWARE);
+    expect(run(opal.pciConfigWrite(0, { bdfn: 0, offset: 4, size: 2 }, 0))).toBe(OpalStatus.HARDWARE);
     expect(run(opal.pciEehFreezeClear(0, 0, 3))).toBe(OpalStatus.HARDWARE);
     expect(run(opal.pciEehFreezeSet(0, 0, 3))).toBe(OpalStatus.HARDWARE);
     expect(run(opal.pciNextError(0))).toMatchObject({ errorType: PciError.PHB, severity: Severity.PHB_DEAD });

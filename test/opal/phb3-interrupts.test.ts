@@ -41,7 +41,7 @@ describe('interrupt vectors', () => {
 
   it('replay a queued message, unless the PHB is fenced or its lock never comes free', () => {
     const rig = FirmwareRig.booted();
-    const ive = rig.opal.deviceTree()[0]!.tables.ivt.address + 0x10 * 128;
+    const ive = rig.opal.deviceTree()[0]!.tables!.ivt.address + 0x10 * 128;
     const queue = () => rig.chip.memory.write8(ive + 5, 1);
     queue();
     rig.run(rig.opal.pciMsiEoi(0, 0x810));
@@ -57,7 +57,7 @@ describe('interrupt vectors', () => {
 
   it('that the chip queued during the flush are replayed too', () => {
     const rig = FirmwareRig.booted();
-    const ive = rig.opal.deviceTree()[0]!.tables.ivt.address + 0x10 * 128;
+    const ive = rig.opal.deviceTree()[0]!.tables!.ivt.address + 0x10 * 128;
     rig.chip.answer('PHB_IVC_UPDATE', () => {
       rig.chip.memory.write8(ive + 5, 1);
       return 0n;

@@ -128,7 +128,7 @@ describe('the slot of a PHB', () => {
     rig.run(rig.opal.pciSetPe(0, { pe: 5, rid: ENDPOINT, match, action: 1 }));
     rig.run(rig.opal.pciMapPeMmioWindow(0, { pe: 5, type: 1, window: 0, segment: 3 }));
     rig.reset(0, PHB_COMPLETE);
-    const rtt = rig.opal.deviceTree()[0]!.tables.rtt.address;
+    const rtt = rig.opal.deviceTree()[0]!.tables!.rtt.address;
     expect(rig.chip.memory.read16(rtt + 2 * ENDPOINT)).toBe(5);
     expect(rig.chip.entry('M32DT', 3)).toBe(5n << 48n);
     expect(rig.reset(0, PCI_IODA_TABLE)).toEqual([0]);

@@ -17,6 +17,11 @@ const HEAD = [
 const parse = (...lines: string[]) =>
   readFirmwareCalls('x.calls', new TextEncoder().encode([...HEAD, ...lines].join('\n')));
 
+const parseHub = (...lines: string[]) => {
+  const head = HEAD.filter((line) => !/^(?:registers|scom):/.test(line));
+  return readFirmwareCalls('x.calls', new TextEncoder().encode([...head, ...lines].join('\n')));
+};
+
 describe('a recording of firmware calls', () => {
   it('has a board, phases, what firmware did, and what its caller did', () => {
     const recording = parse(
@@ -71,6 +76,42 @@ describe('a recording of firmware calls', () => {
       { kind: 'sleep', us: 1000 },
       { kind: 'call', name: 'OPAL_PCI_NOTHING', args: [], accesses: [], returned: 0, line: 23 },
     ]);
+  });
+
+  it('may be of a hub with its PHBs, each reached by two paths', () => {
+    const { board, phases } = parseHub(
+      'hub: 1 3ef00000000 3d000000000 0 3',
+      '= boot',
+      'R asb3 800 8 2',
+      'W hub 3e1c00 8 0',
+    );
+    expect(board).toEqual({
+      hub: { hubId: 1, mwin1: 0x3ef_0000_0000, mwin2: 0x3d0_0000_0000, phbs: [0, 3] },
+      heap: 0x2_0001_0000,
+      memory: { base: 0x2_0000_0000, bytes: 0x100_0000 },
+    });
+    expect(phases[0]!.boot).toMatchObject([
+      { direction: 'read', window: 'asb3', register: 0x800 },
+      { direction: 'write', window: 'hub', register: 0x3e_1c00 },
+    ]);
+  });
+
+  it.each([
+    ['hub: 1 3ef00000000 3d000000000', 'no "hub:" with 4'],
+    ['hub: 80 3ef00000000 3d000000000 0', 'names no hub'],
+    ['hub: 1 3ef00000000 3d000000000 6', 'names no hub'],
+    ['hub: 1 3ef00000000 3d000000000 2 2', 'names no hub'],
+    ['hub: 1 3ef00000000 3d000000000 x', 'no "hub:" with 4'],
+  ])('with the header %s is refused', (hub, problem) => {
+    expect(() => parseHub(hub, '= boot', 'R asb3 800 8 2')).toThrow(problem);
+  });
+
+  it('has no window of another chip', () => {
+    expect(() => parseHub('hub: 1 3ef00000000 3d000000000 0', '= p', 'R phb 0 8 1')).toThrow('no window "phb"');
+    for (const window of ['hub', 'aib0', 'asb5']) {
+      expect(() => parse('= p', `R ${window} 0 8 1`)).toThrow(`no window "${window}"`);
+    }
+    expect(() => parse('= p', 'R aib6 0 8 1')).toThrow('unreadable line');
   });
 
   it('may be gzipped', () => {

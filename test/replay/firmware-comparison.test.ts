@@ -13,20 +13,21 @@ import {
   firmwareProfile,
 } from '../../src/opal/firmware-profile.js';
 import { alignAccesses } from '../../src/replay/access-alignment.js';
+import { MEMORY, RETURN_CODE } from '../../src/replay/expected-difference.js';
+import { registerName } from '../../src/replay/firmware-board.js';
 import {
   compareFirmware,
   countPhase,
   type FirmwareComparison,
   isExplained,
   type PhaseComparison,
-  registerName,
 } from '../../src/replay/firmware-comparison.js';
 import {
   firmwareComparisonToJson,
   formatFirmwareComparison,
   formatPhase,
 } from '../../src/replay/firmware-comparison-report.js';
-import { EXPECTED_DIFFERENCES, MEMORY, RETURN_CODE, switchesBehind } from '../../src/replay/firmware-differences.js';
+import { differencesOf, switchesBehind } from '../../src/replay/firmware-differences.js';
 import type {
   FirmwareAccess,
   FirmwareCall,
@@ -38,6 +39,8 @@ import { readFirmwareCalls } from '../../src/replay/read-firmware-calls.js';
 const FILE = 'scenarios/recordings/skiboot-calls-phb3.calls.gz';
 const RECORDING = readFirmwareCalls(FILE, readFileSync(FILE));
 const SAME = compareFirmware(RECORDING);
+const P7IOC_FILE = 'scenarios/recordings/skiboot-calls-p7ioc.calls.gz';
+const P7IOC = readFirmwareCalls(P7IOC_FILE, readFileSync(P7IOC_FILE));
 
 const phaseOf = (comparison: FirmwareComparison, name: string): PhaseComparison =>
   comparison.phases.find((phase) => phase.name === name)!;
@@ -232,11 +235,6 @@ describe('a difference that a switch of the profile makes', () => {
     expect(switchesBehind(firmwareProfile('skiboot'), 'p', RETURN_CODE, declared)).toEqual([]);
   });
 
-  it('is declared for phases that exist', () => {
-    const phases = RECORDING.phases.map((each) => each.name);
-    expect(EXPECTED_DIFFERENCES.flatMap((each) => each.phases).filter((name) => !phases.includes(name))).toEqual([]);
-  });
-
   it('shows what was mended, at the access and below the table', () => {
     const comparison = compareFirmware(RECORDING, 'corrected');
     expect(formatPhase(phaseOf(comparison, '22-freeze_set'))).toMatch(/^> +R NFIR \w{16} {2}\[freezeSetFence\]$/m);
@@ -248,9 +246,9 @@ describe('a difference that a switch of the profile makes', () => {
 });
 
 /** What differs in which phase, each once. */
-function differing(choice: FirmwareProfileChoice): Map<string, string[]> {
+function differing(recording: FirmwareCallRecording, choice: FirmwareProfileChoice): Map<string, string[]> {
   const found = new Map<string, Set<string>>();
-  for (const phase of compareFirmware(RECORDING, choice).phases) {
+  for (const phase of compareFirmware(recording, choice).phases) {
     const what = new Set<string>();
     for (const { accesses, returned } of phase.calls) {
       for (const access of accesses)
@@ -263,16 +261,34 @@ function differing(choice: FirmwareProfileChoice): Map<string, string[]> {
   return new Map([...found].map(([name, what]) => [name, [...what].sort()]));
 }
 
-describe('the corrected firmware', () => {
+describe.each([
+  ['PHB3', RECORDING],
+  ['P7IOC', P7IOC],
+] as const)('the corrected firmware of %s', (_, recording) => {
+  const expected = differencesOf(recording.board);
+
   it('differs in what is declared, and in nothing else', () => {
-    const comparison = compareFirmware(RECORDING, 'corrected');
+    const comparison = compareFirmware(recording, 'corrected');
     expect(comparison.phases.filter((each) => countPhase(each).unexplained > 0).map((each) => each.name)).toEqual([]);
   });
 
-  it.each(FIRMWARE_SWITCH_NAMES)('with %s alone differs where that is declared', (name) => {
-    const declared = EXPECTED_DIFFERENCES.filter((each) => each.switch === name);
+  const switches = [...new Set(expected.map((each) => each.switch))];
+
+  it.each(switches)('with %s alone differs where that is declared', (name) => {
+    const declared = expected.filter((each) => each.switch === name);
     const wanted = declared.flatMap(({ phases, what }) => phases.map((phase) => [phase, [...what].sort()] as const));
-    expect(differing({ [name]: 'corrected' })).toEqual(new Map(wanted));
+    expect(differing(recording, { [name]: 'corrected' })).toEqual(new Map(wanted));
+  });
+
+  it('with every other switch differs nowhere', () => {
+    const others = FIRMWARE_SWITCH_NAMES.filter((name) => !switches.includes(name));
+    const choice = Object.fromEntries(others.map((name) => [name, 'corrected' as const]));
+    expect(differing(recording, choice)).toEqual(new Map());
+  });
+
+  it('has its differences declared for phases that exist', () => {
+    const phases = recording.phases.map((each) => each.name);
+    expect(expected.flatMap((each) => each.phases).filter((name) => !phases.includes(name))).toEqual([]);
   });
 });
 

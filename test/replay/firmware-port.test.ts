@@ -87,12 +87,32 @@ describe('a recording in place of the chip', () => {
     expect(nfir()).toBe(0x3cn);
   });
 
+  it('knows the windows of a hub: its own registers, and each PHB by two paths', () => {
+    const sim = new Simulator();
+    const hub = { hubId: 1, mwin1: 0x3ef_0000_0000, mwin2: 0x3d0_0000_0000, phbs: [0] };
+    const port = new RecordedPort(sim, { hub, heap: 0x1000, memory: { base: 0, bytes: 0x10_0000 } });
+    port.follow([]);
+    const load = (offset: number) => sim.complete('load', port.load(hub.mwin1 + offset, 8));
+    for (const offset of [0x800, 0x1_0808, 0x8_0640, 0xd_0228, 0x3e_1c00]) load(offset);
+    expect(port.accesses.map(({ window, register }) => [window, register])).toEqual([
+      ['asb0', 0x800],
+      ['asb1', 0x808],
+      ['aib0', 0x640],
+      ['aib5', 0x228],
+      ['hub', 0x3e_1c00],
+    ]);
+    expect(() => load(-8)).toThrow('address 0x3eefffffff8 has no register of the recorded bridges');
+    expect(() => sim.complete('scom', port.scomRead(0))).toThrow('has no register of the recorded bridges');
+  });
+
   it('ends firmware that polls for ever, and knows no other SCOM registers', () => {
     const bench = new Bench();
     const forever = function* (): Process<void> {
       for (;;) yield* bench.port.load(REGISTERS, 8);
     };
     expect(() => bench.run(forever())).toThrow('our firmware goes on after 2000 accesses');
-    expect(() => bench.run(bench.port.scomRead(0x0200_0000))).toThrow('SCOM 0x2000000 belongs to no PBCQ');
+    expect(() => bench.run(bench.port.scomRead(0x0200_0000))).toThrow(
+      'SCOM 0x2000000 has no register of the recorded bridges',
+    );
   });
 });

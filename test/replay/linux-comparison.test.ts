@@ -143,6 +143,41 @@ describe('Linux as recorded against Linux here', () => {
     expect(counts(mark(fence, 'F10').lines)).toEqual([11, 0, 0]);
   });
 
+  it('checks a healthy device, takes an injection, asks firmware once more and fences a bridge that has one card', () => {
+    const pinned = [simple, fence].flatMap(({ marks }) => marks.filter(({ code }) => /^(L12|L16|L19|F09)$/.test(code)));
+    expect(pinned.map(({ code, calls, lines }) => [code, counts(calls), counts(lines)])).toEqual([
+      ['L12', [2, 1, 0], [1, 0, 0]],
+      ['L16', [0, 1, 0], [0, 0, 0]],
+      ['L19', [3, 1, 0], [0, 1, 1]],
+      ['F09', [159, 12, 4], [28, 1, 2]],
+    ]);
+    const reasons = pinned.map(({ code, calls, lines }) => {
+      const met = new Map<string, number>();
+      for (const { reason } of [...calls, ...lines])
+        if (reason !== undefined) met.set(reason.id, (met.get(reason.id) ?? 0) + 1);
+      return [code, Object.fromEntries(met)];
+    });
+    expect(Object.fromEntries(reasons)).toEqual({
+      L12: { 'no-io': 1 },
+      L16: { 'no-io': 1 },
+      L19: { 'no-io': 1, 'interrupt-number': 2 },
+      F09: { 'card-reset': 8, 'no-io': 9, 'port-status': 2 },
+    });
+  });
+
+  it.each([
+    ['an interrupt before its driver is bound', 'boot', 'recorded', 'PCI_MSI_EOI(0, 1)'],
+    ['an interrupt that no device has', 'L20', 'recorded', 'PCI_MSI_EOI(1, 3)'],
+    ['an interrupt of ours', 'L20', 'ours', 'PCI_MSI_EOI(1, 0)'],
+    ['a thaw of a PE that nobody forced', 'L20', 'ours', 'PCI_EEH_FREEZE_CLEAR(1, fd, 1)'],
+    ['a thaw of both halves at once', 'L20', 'ours', 'PCI_EEH_FREEZE_CLEAR(0, fd, 3)'],
+    ['a status word that neither had', 'L10', 'ours', 'RootSts:     0000000f 004801c0 90110000 00100107 00000000'],
+    ['another mask of errors', 'L30', 'ours', 'EEH: PCI-E AER 00: 00020001 00000000 0008d021 00072030 '],
+  ] as const)('has no reason for %s', (_, code, side, text) => {
+    const difference = { code, side, text, what: /^[A-Z_0-9]+\(/.test(text) ? 'call' : 'line' } as const;
+    expect(LINUX_REASONS.filter((reason) => reason.explains(difference)).map(({ id }) => id)).toEqual([]);
+  });
+
   it('takes as long as recorded: at least the nominal time, at most 13 % more', () => {
     const timed = [...simple.marks, ...fence.marks].filter(({ durations }) => durations !== undefined);
     expect(timed.map(({ code }) => code)).toEqual(['L20', 'L22', 'L24', 'L30', 'F08', 'F09']);

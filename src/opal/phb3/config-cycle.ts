@@ -4,20 +4,13 @@
  */
 import { PHB_REGISTERS } from '../../ioda2/registers/phb.js';
 import type { Process } from '../../sim/process.js';
-import type { ConfigSize, ConfigTarget } from '../pci-config.js';
-import { word } from './access.js';
+import { word } from '../field-words.js';
+import { type ConfigTarget, swapped } from '../pci-config.js';
 import type { Phb3 } from './phb3.js';
 
 /** CONFIG_ADDRESS of a target, charged to `pe`. */
 export function configAddress({ bdfn, offset }: { bdfn: number; offset: number }, pe: number): bigint {
   return word(PHB_REGISTERS, 'PHB_CONFIG_ADDRESS', { ENABLE: 1, BDFN: bdfn, REGISTER: offset, PE: pe });
-}
-
-/** Configuration space is little-endian, the data register big-endian. */
-export function swapped(value: number, size: ConfigSize): number {
-  if (size === 1) return value & 0xff;
-  if (size === 2) return ((value & 0xff) << 8) | ((value >> 8) & 0xff);
-  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
 }
 
 export function* readByMmio(phb: Phb3, target: ConfigTarget): Process<number> {

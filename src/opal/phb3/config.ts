@@ -11,6 +11,7 @@ import {
   type ConfigReadResult,
   type ConfigSize,
   type ConfigTarget,
+  checkTarget,
   readConfig as read,
   updateConfig as update,
   writeConfig as write,
@@ -22,19 +23,14 @@ import { filterRead, filterWrite } from './root-filter.js';
 /** What firmware does while the AIB is fenced: refuse as for everybody, or go round by the side path. */
 type ConfigPath = 'aib' | 'asb';
 
-const MAX_OFFSET = 0xfff;
-const MAX_BDFN = 0xffff;
-
-function* check(phb: Phb3, { bdfn, offset, size }: ConfigTarget, path: ConfigPath): Process<number> {
-  if (!(offset >= 0 && offset <= MAX_OFFSET && bdfn >= 0 && bdfn <= MAX_BDFN)) return OpalStatus.PARAMETER;
-  if (offset % size !== 0) return OpalStatus.PARAMETER;
-  // Bus 0 holds the root port and nothing else.
-  if (bdfn > 0 && bdfn < 0x100) return OpalStatus.HARDWARE;
+function* check(phb: Phb3, target: ConfigTarget, path: ConfigPath): Process<number> {
+  const rc = checkTarget(target);
+  if (rc !== OpalStatus.SUCCESS) return rc;
   if (phb.broken) return OpalStatus.HARDWARE;
   if (path === 'asb') return OpalStatus.SUCCESS;
   if (phb.profile.configFence === 'corrected') yield* phb.checkFence();
   if (phb.aibFenced) return OpalStatus.HARDWARE;
-  if (phb.configBlocked && bdfn !== 0) return OpalStatus.HARDWARE;
+  if (phb.configBlocked && target.bdfn !== 0) return OpalStatus.HARDWARE;
   return OpalStatus.SUCCESS;
 }
 

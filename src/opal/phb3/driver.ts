@@ -6,9 +6,10 @@ import { PHB3_LAYOUT } from '../../diag/phb3/layout.js';
 import type { HostPort } from '../../hw/host-port.js';
 import type { Mutex } from '../../sim/mutex.js';
 import type { Process } from '../../sim/process.js';
-import { type PhbNode, type PublishingFacts, phbNode } from '../device-tree.js';
+import { reinitDevice } from '../device-init.js';
+import type { PhbNode, PublishingFacts } from '../device-tree.js';
 import type { FirmwareProfile } from '../firmware-profile.js';
-import { OpalStatus, ReinitScope } from '../opal-api.js';
+import { disarmInjection } from '../injection.js';
 import type {
   DmaWindow,
   InjectRequest,
@@ -20,7 +21,7 @@ import type {
 } from '../opal-requests.js';
 import type { DiagResult, FreezeStatus, MsiMessage, NextError, Routing, Xive } from '../opal-results.js';
 import type { ConfigReadResult, ConfigTarget } from '../pci-config.js';
-import { findDevice, type PciDevice } from '../pci-device.js';
+import type { PciDevice } from '../pci-device.js';
 import type { BusChoice, BusRange, LinkDirection } from '../pci-host.js';
 import type { InterruptSource, PhbDriver } from '../phb-driver.js';
 import type { Slot } from '../slot.js';
@@ -28,10 +29,11 @@ import { configRead, configWrite } from './config.js';
 import { initDevice, removeDevice } from './device-init.js';
 import { getDiagData } from './diag.js';
 import { freezeClear, freezeSet, freezeStatus, nextError } from './eeh.js';
-import { disarmInjection, injectError } from './inject.js';
+import { injectError } from './inject.js';
 import * as vectors from './interrupts.js';
 import { type LinkOwner, linkWidth, prepareLinkDown, prepareLinkUp } from './link.js';
 import { purgeTables, setPe, setPeltv } from './mapping.js';
+import { phbNode } from './node.js';
 import { Phb3Slot } from './phb-slot.js';
 import type { Phb3 } from './phb3.js';
 import { MSI_COUNT, RESERVED_PE } from './tables.js';
@@ -172,15 +174,11 @@ export class Phb3Driver implements PhbDriver {
     return yield* purgeTables(this.phb);
   }
 
-  /** OPAL_PCI_REINIT: sets a device up again as the scan did. */
   *reinit(scope: number, data: number): Process<number> {
-    if (scope !== ReinitScope.PCI_DEV) return OpalStatus.PARAMETER;
-    const device = findDevice(this.phb.devices, data & 0xffff);
-    if (device === undefined) return OpalStatus.PARAMETER;
-    const refusedBefore = this.phb.refusedCycles;
-    yield* this.initDevice(device);
-    const refused = this.phb.refusedCycles > refusedBefore;
-    return refused && this.profile.reinitResult === 'corrected' ? OpalStatus.HARDWARE : OpalStatus.SUCCESS;
+    return yield* reinitDevice(this, scope, data);
+  }
+  get refusedCycles(): number {
+    return this.phb.refusedCycles;
   }
 
   // ---- message interrupts -------------------------------------------------------------------------------------------------

@@ -9,21 +9,20 @@ import { PE_COUNT } from '../../ioda2/pe-state.js';
 import { IODA_TABLES } from '../../ioda2/tables.js';
 import { UNCORRECTABLE } from '../../pcie/aer-capability.js';
 import type { Process } from '../../sim/process.js';
-import { FreezeAction, FreezeState, OpalStatus, PciError, Severity } from '../opal-api.js';
+import { firstFrozen, freezeHalvesOf, freezeStateOf, isFreezeAction, readEntryOf, thawHalvesOf } from '../ioda-door.js';
+import { FreezeState, OpalStatus, PciError, Severity } from '../opal-api.js';
 import { type FreezeStatus, type NextError, NO_ERROR } from '../opal-results.js';
 import { AER } from '../pci-registers.js';
-import { entryBits } from './access.js';
+import { ROOT_PORT } from '../root-port.js';
 import { readConfig } from './config.js';
 import { classifyPendingError } from './error-classes.js';
 import { clearErrors } from './error-clear.js';
 import { isPe } from './mapping.js';
 import type { Phb3 } from './phb3.js';
-import { ROOT_PORT } from './root-complex.js';
 import { PEST_ENTRY_BYTES } from './tables.js';
 
 const PEEV_WORDS = IODA_TABLES.PEEV.entries;
 const PES_PER_WORD = 64;
-const FROZEN = entryBits(IODA_TABLES.PESTA, 'FROZEN');
 const MMIO_CAUSE = fieldMask(PEST_A_FIELDS.MMIO_CAUSE.at);
 /** LEM bit of the core's primary interrupt: with a malformed packet behind it the whole PHB is lost. */
 const LEM_UTL_PRIMARY = msbMask(60);
@@ -43,11 +42,9 @@ export function* freezeStatus(phb: Phb3, pe: number): Process<FreezeStatus> {
   if ((peev & msbMask(pe % PES_PER_WORD)) === 0n) return { rc: OpalStatus.SUCCESS, ...NOT_FROZEN };
 
   phb.error.pending = true;
-  const pesta = yield* readEntryOf(phb, 'PESTA', pe);
-  const pestb = yield* readEntryOf(phb, 'PESTB', pe);
-  const mmio = (pesta & FROZEN) === 0n ? 0 : FreezeState.MMIO_FREEZE;
-  const dma = (pestb & FROZEN) === 0n ? 0 : FreezeState.DMA_FREEZE;
-  const freezeState = (mmio | dma) as FreezeState;
+  const pesta = yield* readEntryOf(phb.access, 'PESTA', pe);
+  const pestb = yield* readEntryOf(phb.access, 'PESTB', pe);
+  const freezeState = freezeStateOf(pesta, pestb);
   return { rc: OpalStatus.SUCCESS, freezeState, errorType: errorTypeOf(phb, pe), severity: Severity.PE_ER };
 }
 
@@ -66,11 +63,6 @@ function errorTypeOf(phb: Phb3, pe: number): PciError {
   return (why & MMIO_CAUSE) === 0n ? PciError.PE_DMA : PciError.PE_MMIO;
 }
 
-function* readEntryOf(phb: Phb3, table: 'PESTA' | 'PESTB', pe: number): Process<bigint> {
-  yield* phb.access.selectEntry(table, pe);
-  return yield* phb.access.readEntry();
-}
-
 /** OPAL_PCI_EEH_FREEZE_CLEAR. */
 export function* freezeClear(phb: Phb3, pe: number, action: number): Process<number> {
   if (phb.broken) return OpalStatus.HARDWARE;
@@ -82,18 +74,10 @@ export function* freezeClear(phb: Phb3, pe: number, action: number): Process<num
     return OpalStatus.HARDWARE;
   }
   if (summary !== 0n) yield* clearErrors(phb);
-  if ((action & FreezeAction.MMIO) !== 0) yield* thawHalf(phb, 'PESTA', pe);
-  if ((action & FreezeAction.DMA) !== 0) yield* thawHalf(phb, 'PESTB', pe);
+  yield* thawHalvesOf(phb.access, pe, action);
   if (yield* anyEvent(phb)) phb.setError('er', -1);
   else phb.clearError();
   return OpalStatus.SUCCESS;
-}
-
-const isFreezeAction = (action: number): boolean => Object.values<number>(FreezeAction).includes(action);
-
-function* thawHalf(phb: Phb3, table: 'PESTA' | 'PESTB', pe: number): Process<void> {
-  yield* phb.access.selectEntry(table, pe);
-  yield* phb.access.writeEntry(0n);
 }
 
 /** Reads the event vector as far as it is silent. */
@@ -111,15 +95,8 @@ export function* freezeSet(phb: Phb3, pe: number, action: number): Process<numbe
   if (!isPe(pe)) return OpalStatus.PARAMETER;
   if (!isFreezeAction(action)) return OpalStatus.PARAMETER;
   if (phb.profile.freezeSetFence === 'corrected' && (yield* phb.checkFence())) return OpalStatus.HARDWARE;
-  if ((action & FreezeAction.MMIO) !== 0) yield* freezeHalf(phb, 'PESTA', pe);
-  if ((action & FreezeAction.DMA) !== 0) yield* freezeHalf(phb, 'PESTB', pe);
+  yield* freezeHalvesOf(phb.access, pe, action);
   return OpalStatus.SUCCESS;
-}
-
-function* freezeHalf(phb: Phb3, table: 'PESTA' | 'PESTB', pe: number): Process<void> {
-  yield* phb.access.selectEntry(table, pe);
-  const state = yield* phb.access.readEntry();
-  yield* phb.access.writeEntry(state | FROZEN);
 }
 
 const phbError = (severity: Severity): NextError => ({ ...NO_ERROR, errorType: PciError.PHB, severity });
@@ -174,13 +151,4 @@ function* frozenPeError(phb: Phb3): Process<NextError> {
     errorType: PciError.PE,
     severity: Severity.PE_ER,
   };
-}
-
-/** The highest word with an event, and in it the lowest number. */
-export function firstFrozen(peev: readonly bigint[]): number | undefined {
-  for (let index = peev.length - 1; index >= 0; index--) {
-    const word = peev[index]!;
-    if (word !== 0n) return index * 64 + (64 - word.toString(2).length);
-  }
-  return undefined;
 }

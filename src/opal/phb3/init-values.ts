@@ -7,7 +7,8 @@ import type { TrapName } from '../../ioda2/error-bits/bit-lists.js';
 import type { TrapSuffix } from '../../ioda2/registers/errors.js';
 import { PBCQ_NEST_REGISTERS } from '../../ioda2/registers/pbcq.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda2/registers/phb.js';
-import { phbBits, word } from './access.js';
+import { word } from '../field-words.js';
+import { phbBits } from './access.js';
 
 export type RegisterWrite = readonly [register: PhbRegisterName, value: bigint];
 

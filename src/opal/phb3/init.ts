@@ -8,8 +8,9 @@ import { trapRegisterName } from '../../ioda2/registers/errors.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda2/registers/phb.js';
 import { delay, type Process } from '../../sim/process.js';
 import { ms, us } from '../../sim/time.js';
+import { word } from '../field-words.js';
 import { OpalStatus } from '../opal-api.js';
-import { phbBits, word } from './access.js';
+import { phbBits } from './access.js';
 import {
   aibSetup,
   CAPTURED_ERRORS,

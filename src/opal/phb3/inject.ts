@@ -7,60 +7,36 @@ import { PHB_REGISTERS } from '../../ioda2/registers/phb.js';
 import { IODA_TABLES } from '../../ioda2/tables.js';
 import type { Process } from '../../sim/process.js';
 import { WINDOW_BITS } from '../../tce/tve.js';
-import { InjectFunction, InjectType, OpalStatus } from '../opal-api.js';
+import { entryBits, word } from '../field-words.js';
+import { arm, type Comparator, controlOf, disarm, type InjectionKind, injectedOperation } from '../injection.js';
+import { InjectType, OpalStatus } from '../opal-api.js';
 import type { InjectRequest } from '../opal-requests.js';
-import { entryBits, word } from './access.js';
 import { isPe } from './mapping.js';
 import type { Phb3 } from './phb3.js';
 import { RESERVED_PE } from './tables.js';
 import { singlePeOf } from './windows.js';
 
-type Direction = 'READ' | 'WRITE';
-type Kind = 'memory' | 'config' | 'dma';
-
 /** What the comparator is loaded with, or why not. */
-type Comparator = { readonly address: bigint; readonly mask: bigint } | { readonly refused: number };
+type Answer = Comparator | { readonly refused: number };
 
 const { M64BT, M32DT, TVT } = IODA_TABLES;
-const F = InjectFunction;
-const FUNCTIONS: readonly (readonly [kind: Kind, direction: Direction, numbers: readonly number[]])[] = [
-  ['memory', 'READ', [F.LD_MEM_ADDR, F.LD_MEM_DATA]],
-  ['memory', 'WRITE', [F.ST_MEM_ADDR, F.ST_MEM_DATA]],
-  ['config', 'READ', [F.LD_CFG_ADDR, F.LD_CFG_DATA]],
-  ['config', 'WRITE', [F.ST_CFG_ADDR, F.ST_CFG_DATA]],
-  ['dma', 'READ', [F.DMA_RD_ADDR, F.DMA_RD_DATA, F.DMA_RD_MASTER, F.DMA_RD_TARGET]],
-  ['dma', 'WRITE', [F.DMA_WR_ADDR, F.DMA_WR_DATA, F.DMA_WR_MASTER, F.DMA_WR_TARGET]],
-];
-const UNIT = { memory: 'OUTBOUND', config: 'CONFIG', dma: 'INBOUND' } as const;
 
 /** OPAL_PCI_ERR_INJECT. The type was looked at before the driver was asked. */
 export function* injectError(phb: Phb3, request: InjectRequest): Process<number> {
   const { pe } = request;
   if (!isPe(pe) || pe === RESERVED_PE) return OpalStatus.PARAMETER;
   // What was armed before is disarmed, also when the request then turns out to be impossible.
-  if (phb.profile.refusedInjection === 'skiboot') yield* phb.access.write('PHB_PAPR_ERR_INJ_CTL', 0n);
-  const wanted = FUNCTIONS.find(([, , numbers]) => numbers.includes(request.function));
-  if (wanted === undefined) return OpalStatus.PARAMETER;
-  const [kind, direction] = wanted;
-  const comparator = comparatorOf(phb, kind, request);
-  if ('refused' in comparator) return comparator.refused;
-  if (phb.profile.refusedInjection === 'corrected') yield* phb.access.write('PHB_PAPR_ERR_INJ_CTL', 0n);
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_ADDR', comparator.address);
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_MASK', comparator.mask);
-  const control = word(PHB_REGISTERS, 'PHB_PAPR_ERR_INJ_CTL', { [UNIT[kind]]: 1, [direction]: 1 });
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_CTL', control);
-  return OpalStatus.SUCCESS;
+  if (phb.profile.refusedInjection === 'skiboot') yield* disarm(phb.access);
+  const operation = injectedOperation(request.function);
+  if (operation === undefined) return OpalStatus.PARAMETER;
+  const answer = comparatorOf(phb, operation.kind, request);
+  if ('refused' in answer) return answer.refused;
+  if (phb.profile.refusedInjection === 'corrected') yield* disarm(phb.access);
+  return yield* arm(phb.access, answer, controlOf(operation));
 }
 
-/** OPAL_PCI_RESET of PHB errors. */
-export function* disarmInjection(phb: Phb3): Process<number> {
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_CTL', 0n);
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_ADDR', 0n);
-  yield* phb.access.write('PHB_PAPR_ERR_INJ_MASK', 0n);
-  return OpalStatus.SUCCESS;
-}
-
-function comparatorOf(phb: Phb3, kind: Kind, request: InjectRequest): Comparator {
+function comparatorOf(phb: Phb3, kind: InjectionKind, request: InjectRequest): Answer {
+  if (kind === 'io') return REFUSED;
   if (kind === 'config') return configComparator(phb, request);
   if (kind === 'dma') return dmaComparator(phb, request);
   return request.type === InjectType.IOA_BUS_ERR64
@@ -68,7 +44,7 @@ function comparatorOf(phb: Phb3, kind: Kind, request: InjectRequest): Comparator
     : memory32Comparator(phb, request);
 }
 
-const REFUSED: Comparator = { refused: OpalStatus.PARAMETER };
+const REFUSED: Answer = { refused: OpalStatus.PARAMETER };
 
 /** A range of addresses that belongs to the PE. */
 interface Range {
@@ -87,13 +63,13 @@ function chooseWithin({ start, length }: Range, { address, mask }: InjectRequest
 
 const ADDRESS_BITS = fieldMask(PHB_REGISTERS.field('PHB_PAPR_ERR_INJ_ADDR', 'MMIO').at);
 
-function outbound(range: Range, request: InjectRequest): Comparator {
+function outbound(range: Range, request: InjectRequest): Answer {
   const { address, mask } = chooseWithin(range, request);
   return { address: address & ADDRESS_BITS, mask: mask & ADDRESS_BITS };
 }
 
 /** The segment that holds the caller's address, else the first run of neighbouring segments. */
-function memory32Comparator(phb: Phb3, request: InjectRequest): Comparator {
+function memory32Comparator(phb: Phb3, request: InjectRequest): Answer {
   const { m32 } = phb.unit.windows;
   const segmentBytes = BigInt(m32.bytes / M32DT.entries);
   const isOurs = (segment: number): boolean =>
@@ -113,7 +89,7 @@ function memory32Comparator(phb: Phb3, request: InjectRequest): Comparator {
 }
 
 /** A PE of a whole bus lives in the last window, a PE of one device in the others; only the first that carries it counts. */
-function memory64Comparator(phb: Phb3, request: InjectRequest): Comparator {
+function memory64Comparator(phb: Phb3, request: InjectRequest): Answer {
   const rid = phb.tables.rte.indexOf(request.pe);
   if (rid < 0) return REFUSED;
   const last = M64BT.entries - 1;
@@ -144,7 +120,7 @@ function m64Range(m64: bigint, pe: number): Range | undefined {
 
 // ---- configuration: the comparator holds bus, device and function --------------------------------------------------------
 
-function configComparator(phb: Phb3, { pe, address, mask }: InjectRequest): Comparator {
+function configComparator(phb: Phb3, { pe, address, mask }: InjectRequest): Answer {
   const rid = phb.tables.rte.indexOf(pe);
   if (rid < 0) return REFUSED;
   const bus = ownsBus(phb, rid);
@@ -156,7 +132,7 @@ function configComparator(phb: Phb3, { pe, address, mask }: InjectRequest): Comp
 
 // ---- DMA: PCI addresses, all 64 bits -------------------------------------------------------------------------------------
 
-function dmaComparator(phb: Phb3, request: InjectRequest): Comparator {
+function dmaComparator(phb: Phb3, request: InjectRequest): Answer {
   const select = request.type === InjectType.IOA_BUS_ERR64 ? 1 : 0;
   const length = dmaWindowBytes(phb.tables.tve[request.pe * 2 + select]!);
   if (length === undefined) return { refused: OpalStatus.UNSUPPORTED };

@@ -8,11 +8,11 @@ import type { Process } from '../../sim/process.js';
 import { OpalStatus, Presence } from '../opal-api.js';
 import type { SlotStateResult } from '../opal-results.js';
 import { AER, EXPRESS, LNKSTA_WIDTH_SHIFT } from '../pci-registers.js';
+import { ROOT_PORT } from '../root-port.js';
 import { phbBits } from './access.js';
 import { readConfig, updateConfig, writeConfig } from './config.js';
 import { PORT_IRQS, PORT_STATUS_ACKNOWLEDGE } from './init-values.js';
 import type { Phb3 } from './phb3.js';
-import { ROOT_PORT } from './root-complex.js';
 
 /** `phb`: the PHB's own slot. `surprise`: the root port's slot, where a card may leave at any time, so link loss stays masked. */
 export type LinkOwner = 'phb' | 'surprise';

@@ -5,6 +5,7 @@
 import { PE_COUNT } from '../../ioda2/pe-state.js';
 import { IODA_TABLES, type IodaTableName } from '../../ioda2/tables.js';
 import type { Process } from '../../sim/process.js';
+import { clearFreezes, fillTable } from '../ioda-door.js';
 import { BusCompare, OpalStatus, PeAction, PeltvAction, RidCompare } from '../opal-api.js';
 import type { RidMatch, SetPeRequest } from '../opal-requests.js';
 import { phbBits } from './access.js';
@@ -55,35 +56,21 @@ export function isPe(pe: number): boolean {
 /** Writes every IODA table of the chip and in memory from the caches, and forgets every freeze. */
 export function* loadTables(phb: Phb3): Process<void> {
   const { access, tables } = phb;
-  yield* fillTable(phb, 'LXIVT', tables.lxive);
-  yield* fillTable(phb, 'MRT', zeros('MRT'));
-  yield* fillTable(phb, 'TVT', tables.tve);
-  yield* fillTable(phb, 'M64BT', tables.m64);
-  yield* fillTable(phb, 'M32DT', tables.m32);
+  yield* fillTable(access, 'LXIVT', tables.lxive);
+  yield* fillTable(access, 'MRT', zeros('MRT'));
+  yield* fillTable(access, 'TVT', tables.tve);
+  yield* fillTable(access, 'M64BT', tables.m64);
+  yield* fillTable(access, 'M32DT', tables.m32);
   tables.writeImages();
   yield* access.write('PHB_RTC_INVALIDATE', phbBits('PHB_RTC_INVALIDATE', 'ALL'));
   yield* access.write('PHB_IVC_INVALIDATE', phbBits('PHB_IVC_INVALIDATE', 'ALL'));
   yield* access.write('PHB_TCE_KILL', phbBits('PHB_TCE_KILL', 'ALL'));
-  yield* fillTable(phb, 'RBA', zeros('RBA'));
-  for (let pe = 0; pe < PE_COUNT; pe++) {
-    yield* clearFreezeHalf(phb, 'PESTA', pe);
-    yield* clearFreezeHalf(phb, 'PESTB', pe);
-  }
-  yield* fillTable(phb, 'PEEV', zeros('PEEV'));
+  yield* fillTable(access, 'RBA', zeros('RBA'));
+  yield* clearFreezes(access, PE_COUNT);
+  yield* fillTable(access, 'PEEV', zeros('PEEV'));
 }
 
 const zeros = (table: IodaTableName): bigint[] => new Array<bigint>(IODA_TABLES[table].entries).fill(0n);
-
-function* fillTable(phb: Phb3, table: IodaTableName, entries: readonly bigint[]): Process<void> {
-  yield* phb.access.walkTable(table);
-  for (const value of entries) yield* phb.access.writeEntry(value);
-}
-
-function* clearFreezeHalf(phb: Phb3, table: 'PESTA' | 'PESTB', pe: number): Process<void> {
-  yield* phb.access.selectEntry(table, pe);
-  yield* phb.access.readEntry();
-  yield* phb.access.writeEntry(0n);
-}
 
 /** OPAL_PCI_RESET of the IODA tables: every mapping an operating system made is gone. */
 export function* purgeTables(phb: Phb3): Process<number> {

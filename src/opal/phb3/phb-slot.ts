@@ -8,18 +8,19 @@ import { NFIR_FORCED_FENCE } from '../../ioda2/error-bits/nfir.js';
 import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS } from '../../ioda2/registers/pbcq.js';
 import { BRIDGE_CONTROL_FIELDS } from '../../pcie/config-header.js';
 import type { Process } from '../../sim/process.js';
+import { word } from '../field-words.js';
 import { OpalStatus, Presence } from '../opal-api.js';
 import type { SlotStateResult } from '../opal-results.js';
 import type { LinkDirection, PciHost } from '../pci-host.js';
 import { CONFIG } from '../pci-registers.js';
 import { restoreDevices } from '../pci-restore.js';
+import { ROOT_PORT } from '../root-port.js';
 import { Slot, SlotState } from '../slot.js';
-import { phbBits, word } from './access.js';
+import { phbBits } from './access.js';
 import { updateConfig } from './config.js';
 import { initPhb3 } from './init.js';
 import { electricalPresence, linkActive, linkWidth, phbPresence, prepareLinkDown, prepareLinkUp } from './link.js';
 import type { Phb3 } from './phb3.js';
-import { ROOT_PORT } from './root-complex.js';
 
 const HOT_ASSERT_MS = 1000;
 const HOT_SETTLE_MS = 1000;
@@ -81,7 +82,7 @@ export class Phb3Slot extends Slot {
       case SlotState.HOT_DELAY2:
         return this.startLink();
       default:
-        return this.unexpectedState(`${this.phb.name}: `);
+        return this.unexpectedState('');
     }
   }
 
@@ -99,7 +100,7 @@ export class Phb3Slot extends Slot {
       case SlotState.FUNDAMENTAL_DEASSERT_DELAY:
         return this.startLink();
       default:
-        return this.unexpectedState(`${this.phb.name}: `);
+        return this.unexpectedState('');
     }
   }
 
@@ -137,7 +138,7 @@ export class Phb3Slot extends Slot {
         if (yield* linkActive(this.phb)) return yield* this.linkUp();
         return yield* this.retryLink('Link not up');
       default:
-        return this.unexpectedState(`${this.phb.name}: `);
+        return this.unexpectedState('');
     }
   }
 
@@ -174,7 +175,7 @@ export class Phb3Slot extends Slot {
         this.state = SlotState.NORMAL;
         return yield* this.fundamentalReset();
       default:
-        return this.unexpectedState(`${this.phb.name}: `);
+        return this.unexpectedState('');
     }
   }
 

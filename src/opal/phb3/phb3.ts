@@ -10,6 +10,7 @@ import type { Process } from '../../sim/process.js';
 import type { FirmwareProfile } from '../firmware-profile.js';
 import type { FirmwareServices } from '../firmware-services.js';
 import type { PciDevice } from '../pci-device.js';
+import type { RootCapabilities } from '../root-port.js';
 import type { Phb3Access } from './access.js';
 import type { PbcqUnit } from './probe.js';
 import { Phb3Tables, type TableAddresses } from './tables.js';
@@ -23,12 +24,6 @@ export interface PendingError {
   class: Phb3ErrorClass;
   /** The most significant set bit that decided the class, -1 if none did. */
   bit: number;
-}
-
-/** Offsets of the root port's capabilities, found once and remembered over complete resets. */
-export interface RootCapabilities {
-  readonly express: number;
-  readonly aer: number;
 }
 
 /** What the board's device tree says about one PHB. */
@@ -69,6 +64,7 @@ export class Phb3 {
   /** The first assertion of PERST after power-on would only repeat what the chip does by itself. */
   skipPerst = true;
   revision = 0;
+  /** Found once and remembered over complete resets. */
   rootCapabilities: RootCapabilities | undefined;
   readonly error: PendingError = { pending: false, class: 'none', bit: -1 };
 

@@ -6,7 +6,8 @@ import { getField } from '../../hw/bits.js';
 import type { HostPort } from '../../hw/host-port.js';
 import { PBCQ_NEST_REGISTERS, PBCQ_SPCI_REGISTERS } from '../../ioda2/registers/pbcq.js';
 import type { Process } from '../../sim/process.js';
-import { type PbcqBases, Phb3Access, word } from './access.js';
+import { word } from '../field-words.js';
+import { type PbcqBases, Phb3Access } from './access.js';
 
 export interface MmioWindow {
   readonly base: number;

@@ -5,8 +5,8 @@
 import type { SystemMemory } from '../../hw/memory.js';
 import { PE_COUNT } from '../../ioda2/pe-state.js';
 import { IODA_TABLES, MEMORY_TABLES } from '../../ioda2/tables.js';
+import { entry } from '../field-words.js';
 import type { FirmwareHeap } from '../firmware-heap.js';
-import { entry } from './access.js';
 
 /** PE of a requester nobody mapped. Never "no PE": an MSI from such a requester hangs the chip (HW278969). */
 export const RESERVED_PE = PE_COUNT - 1;

@@ -7,9 +7,9 @@ import { getField, setField } from '../../hw/bits.js';
 import { IODA_TABLES } from '../../ioda2/tables.js';
 import type { Process } from '../../sim/process.js';
 import { MAX_LEVELS, PAGE_SHIFTS, WINDOW_BITS } from '../../tce/tve.js';
+import { entry, entryBits } from '../field-words.js';
 import { MmioEnable, OpalStatus, WindowType } from '../opal-api.js';
 import type { DmaWindow, MemWindow, MmioSegment, RealDmaWindow } from '../opal-requests.js';
-import { entry, entryBits } from './access.js';
 import { isPe } from './mapping.js';
 import type { Phb3 } from './phb3.js';
 

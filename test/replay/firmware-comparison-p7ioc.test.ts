@@ -1,0 +1,82 @@
+/**
+ * Our P7IOC firmware against the real one, access by access: register, value, order, path, wait, return code and result in
+ * memory. Nothing deviates.
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { compareFirmware, countPhase, isExplained } from '../../src/replay/firmware-comparison.js';
+import { formatFirmwareComparison, formatPhase } from '../../src/replay/firmware-comparison-report.js';
+import type { FirmwareAccess, FirmwareCallRecording } from '../../src/replay/firmware-phases.js';
+import { readFirmwareCalls } from '../../src/replay/read-firmware-calls.js';
+
+const FILE = 'scenarios/recordings/skiboot-calls-p7ioc.calls.gz';
+const RECORDING = readFirmwareCalls(FILE, readFileSync(FILE));
+const SAME = compareFirmware(RECORDING);
+
+describe('firmware does to a P7IOC what the real firmware does', () => {
+  it('is compared with the whole recording', () => {
+    const counts = SAME.phases.map(countPhase);
+    const sum = (of: (count: ReturnType<typeof countPhase>) => number): number =>
+      counts.reduce((all, each) => all + of(each), 0);
+    expect(SAME.phases).toHaveLength(93);
+    expect([sum((each) => each.calls), sum((each) => each.accesses), sum((each) => each.same)]).toEqual([
+      158, 18_084, 18_084,
+    ]);
+    expect(SAME.phases.reduce((all, phase) => all + phase.memoryWords, 0)).toBe(101);
+  });
+
+  it.each(SAME.phases.map((phase) => [phase.name, phase] as const))('%s', (_, phase) => {
+    const { different, missing, extra, differences } = countPhase(phase);
+    const first = formatPhase(phase)
+      .split('\n')
+      .find((line, index) => index > 0 && /^[*<>]/.test(line));
+    expect({ different, missing, extra, differences, first }).toEqual({
+      ...{ different: 0, missing: 0, extra: 0, differences: 0, first: undefined },
+    });
+  });
+
+  it('ends with nothing unexplained', () => {
+    expect(isExplained(SAME)).toBe(true);
+    expect(formatFirmwareComparison(SAME)).toMatch(/Nothing is unexplained\.$/);
+  });
+});
+
+/** The recording with one access of the boot changed. */
+function withBoot(wanted: (access: FirmwareAccess) => boolean, change: Partial<FirmwareAccess>): FirmwareCallRecording {
+  let left = 1;
+  const phases = RECORDING.phases.map((phase) => ({
+    ...phase,
+    boot: phase.boot.map((access) => (left > 0 && wanted(access) && left-- > 0 ? { ...access, ...change } : access)),
+  }));
+  expect(left).toBe(0);
+  return { ...RECORDING, phases };
+}
+
+const differences = (recording: FirmwareCallRecording): string[] =>
+  compareFirmware(recording)
+    .phases.flatMap((phase) => formatPhase(phase).split('\n').slice(1))
+    .filter((line) => /^[*<>]/.test(line))
+    .map((line) => line.replaceAll(/ +/g, ' '));
+
+describe('a deviation of the P7IOC firmware is found and named', () => {
+  it('where another value is written into the hub', () => {
+    const recording = withBoot(({ window, direction }) => window === 'hub' && direction === 'write', { value: 7n });
+    expect(differences(recording)).toEqual([
+      '* W BI_CHICKEN_SWITCHES 0000000000000007 W BI_CHICKEN_SWITCHES 00040000000004c0 [UNEXPLAINED]',
+    ]);
+  });
+
+  it('where a PHB is reached by the other path', () => {
+    const recording = withBoot(({ window, register }) => window === 'asb0' && register === 0x800, { window: 'aib0' });
+    expect(differences(recording)).toEqual([
+      '< +100,000 us R PHB_VERSION 000000a200000001 [UNEXPLAINED]',
+      '> +100,000 us R ASB:PHB_VERSION 0000000000000000 [UNEXPLAINED]',
+    ]);
+  });
+
+  it('where it waits for another time', () => {
+    const recording = withBoot(({ afterUs }) => afterUs === 1000, { afterUs: 999 });
+    expect(differences(recording)).toHaveLength(1);
+    expect(differences(recording)[0]).toMatch(/^\* \+999 us W RGC_CONFIG .* \+1,000 us W RGC_CONFIG/);
+  });
+});

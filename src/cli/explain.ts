@@ -1,18 +1,23 @@
 /** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what froze the PE. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { Command } from 'commander';
+import { basename } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
 import { explainBytes, kindOfBytes, NotALogError } from '../diag/binary.js';
 import { type LogExplanation, LogStream } from '../diag/explain.js';
 import { formatHtml } from '../diag/html/page.js';
 import { toJson } from '../diag/json.js';
 import { formatReport } from '../diag/report.js';
 import { isGzip, unpackGzip } from '../replay/gzip.js';
+import { NoScenarioError, scenarioFromLog } from '../scenario/from-log.js';
 import { HOST_STREAMS, readInput, shownName, type TextStreams, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
 
 export interface ExplainOptions {
   readonly json?: boolean;
   readonly html?: boolean;
+  readonly scenario?: boolean;
+  /** Number of the event the scenario is of. */
+  readonly event?: number;
   /** File with the output of `lspci -nn`. */
   readonly lspci?: string;
 }
@@ -147,7 +152,30 @@ function explainInput(path: string, options: ExplainOptions, streams: ExplainStr
   return stream.finish();
 }
 
+/** Of the event that was asked for, else of the first that the simulator can repeat. */
+function writeScenario(explanation: LogExplanation, { event: wanted }: ExplainOptions, name: string): string {
+  const { events } = explanation;
+  if (events.length === 0) {
+    throw new UnreadableInputError(`${name}: no event in it, so there is nothing to repeat`);
+  }
+  if (wanted !== undefined && wanted > events.length) {
+    throw new UnreadableInputError(`${name}: there is no event ${wanted}: the log has ${events.length}`);
+  }
+  const refusals: string[] = [];
+  for (const [i, event] of events.entries()) {
+    if (wanted !== undefined && wanted !== i + 1) continue;
+    try {
+      return scenarioFromLog({ source: basename(name), number: i + 1, event }).trimEnd();
+    } catch (error) {
+      if (!(error instanceof NoScenarioError)) throw error;
+      refusals.push(`${name}: no scenario of event ${i + 1}: ${error.message}`);
+    }
+  }
+  throw new UnreadableInputError(refusals.join('\n'));
+}
+
 function show(explanation: LogExplanation, options: ExplainOptions, name: string): string {
+  if (options.scenario === true) return writeScenario(explanation, options, name);
   if (options.json === true) return toJson(explanation, name);
   return options.html === true ? formatHtml(explanation, name) : formatReport(explanation, name);
 }
@@ -164,12 +192,19 @@ export function runExplain(path: string, options: ExplainOptions, streams: Expla
   }
 }
 
+function eventNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give the number of an event, as the report counts them.');
+}
+
 export function explainCommand(): Command {
   return new Command('explain')
     .description('say what froze a PE or fenced a bridge, from a kernel log, a firmware log or a diag-data buffer')
     .argument('<file>', 'log file, gzipped or not, or raw diag-data; - reads standard input')
     .option('--json', 'print the explanation as JSON (docs/explain.schema.json)')
     .option('--html', 'print one self-contained HTML page')
+    .option('--scenario', 'write a scenario (YAML) that brings the simulator into the same state and recovers')
+    .option('--event <number>', 'with --scenario: of this event, not of the first that can be repeated', eventNumber)
     .option('--lspci <file>', 'output of lspci -nn of the same machine, to name devices')
     .addHelpText(
       'after',
@@ -180,6 +215,7 @@ export function explainCommand(): Command {
         '  dmesg | phbsim explain -',
         '  phbsim explain --json msglog.gz',
         '  phbsim explain --html dmesg.txt > report.html',
+        '  phbsim explain --scenario dmesg.txt > again.yaml && phbsim run again.yaml',
       ].join('\n'),
     )
     .action((file: string, options: ExplainOptions) => {

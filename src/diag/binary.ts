@@ -70,6 +70,7 @@ export function dumpFromBytes(bytes: Uint8Array): Dump | undefined {
     pest: foldPest(data.pestA, data.pestB),
     printsZeros: true,
     fenceDetected: false,
+    escalated: undefined,
     isPhb5: false,
     problems: whole === bytes ? [] : [{ line: 0, text: cut }],
   };

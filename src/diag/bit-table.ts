@@ -1,5 +1,5 @@
 /** Error registers as data: each bit's meaning, its class, the LEM bit it feeds and the signal it gives to the rules. */
-import { msbMask } from '../hw/bits.js';
+import { hiOf, loOf } from '../hw/bits.js';
 import type { Known } from '../hw/register.js';
 import type { Signal } from './signals.js';
 
@@ -80,8 +80,13 @@ export function declareBits(declaration: BitTableDeclaration): BitTable {
 /** Set bits of a word, in IBM numbers (bit 0 first). */
 export function setBits(value: bigint, width = 64): number[] {
   const bits: number[] = [];
-  for (let bit = 0; bit < width; bit++) {
-    if ((value & msbMask(bit + 64 - width)) !== 0n) bits.push(bit);
+  const first = 64 - width;
+  for (const [half, word] of [hiOf(value), loOf(value)].entries()) {
+    for (let left = word; left !== 0; ) {
+      const bit = Math.clz32(left);
+      if (half * 32 + bit >= first) bits.push(half * 32 + bit - first);
+      left &= ~(0x8000_0000 >>> bit);
+    }
   }
   return bits;
 }

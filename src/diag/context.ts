@@ -1,4 +1,5 @@
 /** What the kernel and the firmware said around a dump: EEH events, devices, boot lines, RTAS events. Facts: eeh-linux 13. */
+import { type AerMessage, AerReader } from './context/aer-message.js';
 import { type EehEvent, EehReader } from './context/eeh-event.js';
 import { type LinkTrace, LinkTraceReader } from './context/link-trace.js';
 import { MachineMap } from './context/machine-map.js';
@@ -27,6 +28,10 @@ export interface LogContext {
     readonly pe: number;
     readonly code: number;
   }[];
+  /** What Linux' AER driver told of. */
+  readonly aerMessages: readonly AerMessage[];
+  /** Firmware refused to thaw a PE, because its bridge was fenced. */
+  readonly thawOnFence: readonly { readonly line: number; readonly phb: number }[];
   readonly rtasEvents: readonly RtasRecord[];
   readonly bootedBridges: readonly { readonly line: number; readonly generation: string }[];
   readonly linkTraces: readonly LinkTrace[];
@@ -62,12 +67,23 @@ const NO_WINDOW = new RegExp(`(${ADDRESS}): (Warning: IOMMU dma not supported)`)
 /** "0030:0d:00.0 Non-Volatile" or without the domain: lspci starts its lines with an address. */
 const MAYBE_LSPCI = /^(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] /;
 
+const INJECTIONS = ['err_injct', 'pnv_eeh_err_inject', 'EEH: Injecting', 'errinjct'] as const;
+const PROCESSOR_CHECKS = [
+  'Malfunction Alert',
+  'Unknown Core check stop',
+  'Fatal Hypervisor Maintenance interrupt',
+] as const;
+/** Words on accelerator cards and on resets of a subsystem, in any case. */
+const MAYBE_CARD = /[Cc](?:[Xx][Ll]|[Aa][Pp][Ii])|[Ss][Uu][Bb][Ss][Yy][Ss]/;
+
 export class ContextReader {
   readonly machine = new MachineMap();
   readonly #eeh = new EehReader();
   readonly #rtas = new RtasReader();
+  readonly #aer = new AerReader();
   readonly #traces = new LinkTraceReader();
   readonly #thawRefused: { line: number; phb: number; pe: number; code: number }[] = [];
+  readonly #thawOnFence: { line: number; phb: number }[] = [];
   readonly #bootedBridges: { line: number; generation: string }[] = [];
   readonly #withoutPe: PassedDevice[] = [];
   readonly #injections: Remark[] = [];
@@ -89,6 +105,7 @@ export class ContextReader {
     if (MAYBE_LSPCI.test(text)) this.machine.readLspci(text);
     this.#readRemarks(number, text);
     this.#rtas.read(number, text);
+    this.#aer.read(number, text);
   }
 
   /** Events told so far. */
@@ -102,6 +119,8 @@ export class ContextReader {
       machine: this.machine,
       bypassDisabledLine: this.#bypassDisabledLine,
       thawRefused: this.#thawRefused,
+      thawOnFence: this.#thawOnFence,
+      aerMessages: this.#aer.messages,
       rtasEvents: this.#rtas.finish(),
       bootedBridges: this.#bootedBridges,
       linkTraces: this.#traces.traces,
@@ -124,6 +143,8 @@ export class ContextReader {
   #readBridge(line: number, text: string): void {
     const thaw = /unfreeze_pe: Failure (-?\d{1,9}) clear \d{1,9} on PHB#([0-9a-f]{1,8})-PE#([0-9a-f]{1,8})/.exec(text);
     if (thaw) keep(this.#thawRefused, { line, code: Number(thaw[1]), phb: hex(thaw[2]!), pe: hex(thaw[3]!) });
+    const fenced = /PHB#([0-9a-fA-F]{4})\[[0-9a-f]{1,3}:[0-9a-f]{1,3}\]: eeh_freeze_clear on fenced PHB/.exec(text);
+    if (fenced) keep(this.#thawOnFence, { line, phb: hex(fenced[1]!) });
     const boot = /Initializing (IODA\d?) PHB/.exec(text);
     if (boot) keep(this.#bootedBridges, { line, generation: boot[1]! });
     this.#traces.read(line, text);
@@ -133,9 +154,13 @@ export class ContextReader {
     if (text.includes('IOMMU bypass window disabled')) this.#bypassDisabledLine ??= line;
     const window = text.includes('IOMMU dma') ? NO_WINDOW.exec(text) : null;
     if (window) keep(this.#withoutPe, { line, address: window[1]!, text: window[2]! });
-    if (/err_injct|pnv_eeh_err_inject|EEH: Injecting|errinjct/.test(text)) keep(this.#injections, { line, text });
-    const check = /(Malfunction Alert|Unknown Core check stop|Fatal Hypervisor Maintenance interrupt)/.exec(text);
-    if (check) keep(this.#processorChecks, { line, text: check[1]! });
+    if (INJECTIONS.some((words) => text.includes(words))) keep(this.#injections, { line, text });
+    const check = PROCESSOR_CHECKS.find((words) => text.includes(words));
+    if (check !== undefined) keep(this.#processorChecks, { line, text: check });
+    if (MAYBE_CARD.test(text)) this.#readCard(line, text);
+  }
+
+  #readCard(line: number, text: string): void {
     if (/\bcxl(?:-pci)?\b|\bcapi\b/i.test(text)) keep(this.#capiLines, line);
     if (/subsystem[- ]reset/i.test(text)) keep(this.#subsystemResetLines, line);
   }

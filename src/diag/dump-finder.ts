@@ -100,6 +100,9 @@ export class DumpFinder {
       case 'console-fence':
         this.#openConsole(anchor.kind).fenceDetected = true;
         break;
+      case 'console-escalation':
+        this.#openConsole(anchor.kind).escalate(anchor, this.#line);
+        break;
       case 'console-name':
         this.#readConsoleName(anchor, body);
         break;

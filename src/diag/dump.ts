@@ -39,6 +39,8 @@ export interface Dump {
   readonly printsZeros: boolean;
   /** The console said "Freeze/Fence detected". */
   readonly fenceDetected: boolean;
+  /** The PE whose freeze firmware made a fence of. */
+  readonly escalated: PestRun | undefined;
   /** The console counts its bridges as POWER10 does; a kernel dump of a PHB5 says PHB4. */
   readonly isPhb5: boolean;
   readonly problems: readonly DumpProblem[];

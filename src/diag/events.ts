@@ -328,8 +328,9 @@ export const EVENTS: Readonly<Record<EventClass, EventDescription>> = {
     advice: ['Look at the accelerator card and its driver (cxl, ocxl) just before.'],
   },
   'forced-fence': {
-    title: 'fence forced by firmware',
-    sentence: () => 'Firmware fenced the bridge itself, as it does at the start of a complete reset.',
+    title: 'fence forced by software',
+    sentence: () =>
+      'Software fenced the bridge: firmware, as it does at the start of a complete reset, or a test that does the same.',
     suspect: 'nobody',
     advice: ['The reason is in an earlier dump, if there is one.'],
   },

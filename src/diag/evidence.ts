@@ -93,7 +93,9 @@ function toFinding(entry: NamedBit, proof: ProofLevel): Finding {
 function nestFindings(dump: Dump, chip: ChipDescription, lemFirst: readonly number[]): Finding[] {
   const wof = word(dump, 'nFirWOF') & ~word(dump, 'nFirMask');
   const named = nameBits(chip.nest, wof);
-  const forced = chip.forcedFence.every((bit) => setBits(wof).includes(bit));
+  // The mask keeps some of them out of the WOF.
+  const status = setBits(word(dump, 'nFir') | wof);
+  const forced = chip.forcedFence.length > 0 && chip.forcedFence.every((bit) => status.includes(bit));
   const onlyEcho = lemFirst.every((bit) => chip.lem.byBit.get(bit)?.signal === 'fence-echo');
   return named.map((entry) => {
     if (forced && chip.forcedFence.includes(entry.bit)) {

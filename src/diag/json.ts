@@ -113,7 +113,7 @@ function eventJson(event: FaultEvent): unknown {
 }
 
 function rtasJson(record: NonNullable<FaultEvent['rtas']>): unknown {
-  const { version, severity, disposition, type, referenceCode, effect } = record;
+  const { version, severity, disposition, type, referenceCode, effect, interpretation } = record;
   return {
     id: record.id,
     version: version ?? null,
@@ -122,6 +122,18 @@ function rtasJson(record: NonNullable<FaultEvent['rtas']>): unknown {
     type: type ?? null,
     referenceCode: referenceCode ?? null,
     effect: effect ?? null,
+    outlook: record.outlook ?? null,
+    subsystem: record.subsystem ?? null,
+    machine: record.machine ?? null,
+    interpretation:
+      interpretation === undefined
+        ? null
+        : {
+            cause: interpretation.cause,
+            injected: interpretation.injected,
+            pestA: hex64(interpretation.pestA),
+            pestB: hex64(interpretation.pestB),
+          },
     callouts: record.callouts,
     sections: record.sections,
     problems: record.problems,

@@ -4,7 +4,12 @@
  */
 
 import { ALL_ONES } from '../hw/bits.js';
-import type { PestPair } from './pest.js';
+
+/** The words of one PEST entry. */
+export interface PestPair {
+  readonly a: bigint;
+  readonly b: bigint;
+}
 
 export type DiagChip = 'p7ioc' | 'phb3' | 'phb4';
 

@@ -7,6 +7,7 @@ import type { EventClass } from './events.js';
 import type { Evidence } from './evidence.js';
 import type { PeState } from './pe-roles.js';
 import { formatRid, hasCause } from './pest.js';
+import { saysAbort } from './verdict.js';
 
 export interface NoteInput {
   readonly evidence: Evidence;
@@ -123,7 +124,7 @@ function stateNotes({ states, evidence, event }: NoteInput): string[] {
       );
     }
   }
-  if (evidence.chip.chip !== 'phb4' && event === 'completion-ca') {
+  if (evidence.chip.chip !== 'phb4' && event === 'completion-ca' && !saysAbort(evidence.dump)) {
     notes.push(
       'This chip has one bit for an aborted request and for one that was not answered in time: this may be a timeout.',
     );
@@ -134,6 +135,16 @@ function stateNotes({ states, evidence, event }: NoteInput): string[] {
 function contextNotes({ context, evidence, eeh, event }: NoteInput): string[] {
   const { dump } = evidence;
   const notes: string[] = [];
+  if (dump.escalated !== undefined) {
+    const { first, line } = dump.escalated;
+    notes.push(
+      `Firmware made a fence of the freeze of PE ${formatPe(first)} (line ${line}), as some chips need it for a load that fails.`,
+    );
+  }
+  for (const { phb, line } of context.thawOnFence) {
+    if (dump.phbNumbers.includes(phb))
+      notes.push(`Firmware refused to thaw a PE, because the PHB was fenced (line ${line}).`);
+  }
   for (const thaw of context.thawRefused) {
     if (!dump.phbNumbers.includes(thaw.phb)) continue;
     const why = evidence.fenced ? ' because the PHB was fenced' : '';

@@ -85,7 +85,7 @@ export function classifyPes(evidence: Evidence): PeState[] {
     chip.traps.find((trap) => trap.label === 'RxeTceErr'),
   );
   const states = dump.pest.flatMap((run, i) => {
-    const entry = decodePestEntry(run);
+    const entry = decodePestEntry(run, dump.chip);
     const isLast = i === dump.pest.length - 1;
     const openEnded =
       isLast && run.first === run.last && run.last < chip.layout.pest.entries - 1 && mayGoOn(evidence, entry);

@@ -1,20 +1,13 @@
 /**
  * PEST entries as an explanation needs them: the fields in words, what the address means, whether a chip wrote them.
- * The same layout serves PHB3 and PHB4. Facts: ioda2-phb3 5.3, phb4-diag 4.
+ * The same layout serves PHB3 and PHB4; P7IOC has two more causes. Facts: ioda2-phb3 5.3, phb4-diag 4, ioda1-p7ioc 4.10.
  */
-
-import {
-  decodePest,
-  type PestCause,
-  type PestEntry as PestFields,
-  type TransactionType,
-} from '../ioda2/error-bits/pest.js';
+import type { PestEntry as EntryOf, TransactionType } from '../ioda/pest.js';
+import { PEST_FORMAT, type PestCause } from '../ioda1/error-bits/pest.js';
 import { setBits } from './bit-table.js';
+import type { DiagChip, PestPair } from './layout.js';
 
-export interface PestPair {
-  readonly a: bigint;
-  readonly b: bigint;
-}
+type PestFields = EntryOf<PestCause>;
 
 const CAUSE_TEXT: Readonly<Record<PestCause, string>> = {
   MMIO_CAUSE: 'caused by an MMIO or config operation',
@@ -32,7 +25,11 @@ const CAUSE_TEXT: Readonly<Record<PestCause, string>> = {
   TCE_ACCESS_FAULT: 'no permission for the page',
   DMA_RESPONSE_TIMEOUT: 'memory did not answer',
   AIB_SIZE: 'AIB size invalid',
+  TAG_REUSE: 'tag used twice',
+  TVT_RANGE: 'address outside the window',
 };
+/** Causes of the P7IOC alone: its successors have no meaning for their bits. */
+const P7IOC_CAUSES: readonly PestCause[] = ['TAG_REUSE', 'TVT_RANGE'];
 
 const TYPE_TEXT: Readonly<Record<TransactionType, string>> = {
   'dma-write': 'DMA write',
@@ -46,7 +43,11 @@ const TYPE_TEXT: Readonly<Record<TransactionType, string>> = {
 };
 
 /** Bits no source gives a meaning: set, they make an entry doubtful. */
-const RESERVED_BITS = [1, 12, 17, 22, 23, 24, 25];
+const RESERVED_BITS: Readonly<Record<DiagChip, readonly number[]>> = {
+  p7ioc: [1, 22, 23, 24, 25],
+  phb3: [1, 12, 17, 22, 23, 24, 25],
+  phb4: [1, 12, 17, 22, 23, 24, 25],
+};
 const FREEZE_BIT = 1n << 63n;
 const ADDRESS_48 = (1n << 48n) - 1n;
 
@@ -95,21 +96,23 @@ function locate(fields: PestFields): PestAddress {
   return { kind: 'dma', address, window: windowOf(address) };
 }
 
-function isImplausible(a: bigint, fields: PestFields): boolean {
-  if (setBits(a).some((bit) => RESERVED_BITS.includes(bit)) || fields.transactionType === 'unused') return true;
+function isImplausible(a: bigint, fields: PestFields, chip: DiagChip): boolean {
+  if (setBits(a).some((bit) => RESERVED_BITS[chip].includes(bit)) || fields.transactionType === 'unused') return true;
   return (a & ~FREEZE_BIT) !== 0n && fields.causes.length === 0 && fields.transactionType === 'dma-write';
 }
 
-export function decodePestEntry({ a, b }: PestPair): PestEntry {
-  const whole = decodePest(a, b);
-  const { address: _raw, ...fields } = whole;
+export function decodePestEntry({ a, b }: PestPair, chip: DiagChip): PestEntry {
+  const { address, ...rest } = PEST_FORMAT.decode(a, b);
+  const isKnown = (cause: PestCause): boolean => chip === 'p7ioc' || !P7IOC_CAUSES.includes(cause);
+  const fields = { ...rest, causes: rest.causes.filter(isKnown) };
+  const whole: PestFields = { ...fields, address };
   return {
     ...fields,
     a,
     b,
     hasRecord: (a & ~FREEZE_BIT) !== 0n,
     location: locate(whole),
-    implausible: isImplausible(a, whole),
+    implausible: isImplausible(a, whole, chip),
   };
 }
 

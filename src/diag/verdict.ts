@@ -1,5 +1,5 @@
 /** From evidence to a verdict: which event it was. Rules over bits only. Facts: phb4-diag 5.1, ioda2-phb3 7.6. */
-import { word } from './dump.js';
+import { type Dump, word } from './dump.js';
 import type { EventClass } from './events.js';
 import { type Evidence, type Finding, Proof, type ProofLevel } from './evidence.js';
 import type { PeState } from './pe-roles.js';
@@ -21,6 +21,8 @@ const RECORD_SIGNALS: readonly (readonly [test: (entry: PestEntry) => boolean, s
   [(e) => hasCause(e, 'COMPLETER_ABORT'), 'completion-ca'],
   [(e) => hasCause(e, 'FATAL'), 'message-fatal'],
   [(e) => hasCause(e, 'NONFATAL'), 'message-nonfatal'],
+  [(e) => hasCause(e, 'TVT_RANGE'), 'dma-out-of-window'],
+  [(e) => hasCause(e, 'TAG_REUSE'), 'internal'],
   [(e) => hasCause(e, 'DMA_RESPONSE_TIMEOUT'), 'memory-timeout'],
   [(e) => hasCause(e, 'CORE'), 'pcie-core'],
   [(e) => e.transactionType === 'msi' && hasCause(e, 'IODA_ERROR'), 'msi-wrong-pe'],
@@ -44,6 +46,31 @@ function refineCompletion(entry: PestEntry | undefined): EventClass {
   return hasCause(entry, 'UNSUPPORTED_REQUEST') ? 'completion-ur' : 'completion-ca';
 }
 
+/** Status of the root port: it received an abort; a timeout it counts as advisory leaves no uncorrectable bit. */
+const RECEIVED_TARGET_ABORT = 0x1000n;
+const ADVISORY_NONFATAL = 0x2000n;
+const COMPLETION_TIMEOUT = 0x4000n;
+
+/** PHB3 and P7IOC have one bit for an abort and for an answer that never came: the root port's own registers decide. */
+export function saysTimeout(dump: Dump): boolean {
+  if ((word(dump, 'uncorrErrorStatus') & COMPLETION_TIMEOUT) !== 0n) return true;
+  return !saysAbort(dump) && (word(dump, 'corrErrorStatus') & ADVISORY_NONFATAL) !== 0n;
+}
+
+export function saysAbort(dump: Dump): boolean {
+  return (word(dump, 'devSecStatus') & RECEIVED_TARGET_ABORT) !== 0n;
+}
+
+const SURPRISE_DOWN = 0x20n;
+const MALFORMED = 0x4_0000n;
+
+/** The bridge's bit only says that the core or a port found something; the root port's own AER may say what. */
+function ownErrorOf(dump: Dump): EventClass | undefined {
+  const uncorrectable = word(dump, 'uncorrErrorStatus');
+  if ((uncorrectable & SURPRISE_DOWN) !== 0n) return 'link-lost';
+  return (uncorrectable & MALFORMED) === 0n ? undefined : 'malformed-tlp';
+}
+
 /** A signal plus the culprit's record gives the event. */
 function refine(signal: CauseSignal, evidence: Evidence, culprit: PeState | undefined): EventClass {
   const entry = culprit?.entry;
@@ -56,8 +83,11 @@ function refine(signal: CauseSignal, evidence: Evidence, culprit: PeState | unde
       return event === 'completion-ur' || !timedOut ? event : 'completion-timeout';
     }
     case 'completion-ca':
-      // PHB3 has one bit for an abort and for an answer that never came: the root port's own log decides.
-      return evidence.chip.chip !== 'phb4' && timedOut ? 'completion-timeout' : 'completion-ca';
+      return evidence.chip.chip !== 'phb4' && saysTimeout(evidence.dump) ? 'completion-timeout' : 'completion-ca';
+    case 'pcie-core':
+    case 'message-fatal':
+    case 'message-nonfatal':
+      return ownErrorOf(evidence.dump) ?? signal;
     case 'completion-ur':
       return culprit?.role === 'faulted' && hasCause(culprit.entry, 'CONFIG_WRITE')
         ? 'config-write-refused'

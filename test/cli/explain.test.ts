@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { explainCommand, runExplain } from '../../src/cli/explain.js';
 import { encodePhb3DiagData, formatPhb3DiagData } from '../../src/diag/phb3/layout.js';
+import { readScenario } from '../../src/scenario/read-scenario.js';
 
 const LOGS = join(import.meta.dirname, '../diag/logs');
 const NVME = join(LOGS, '110-phb4-nvme-6.15rc2-event1-pe1fa-1fb.txt');
@@ -45,6 +46,27 @@ describe('phbsim explain', () => {
     expect(places.every((place, i) => place > (places[i - 1] ?? 0))).toBe(true);
     expect(out).toContain('1. PE FROZEN: DMA to an unmapped page, PHB4 PHB#30 (48 in the dump), lines 2-84');
     expect(out).toContain('Kernel dump, lines 40-50');
+  });
+
+  it('writes a scenario of the first event that can be repeated, or of the one that is asked for', () => {
+    const freezes = join(LOGS, '204-rtas-ipr-reset-5.15rc1-6-freezes.txt');
+    const { status, out } = run(freezes, { scenario: true });
+    expect(status).toBe(0);
+    expect(out).toMatch(/^# Written by phbsim explain --scenario from lines 4 to 49 of 204-rtas/);
+    expect(readScenario('again.yaml', out).name).toBe('204-rtas-ipr-reset-5-15rc1-6-freezes-event-1');
+    expect(run(freezes, { scenario: true, event: 2 }).out).toContain('votes: { mmio_enabled: need reset }');
+  });
+
+  it('says why there is no scenario', () => {
+    const freezes = join(LOGS, '204-rtas-ipr-reset-5.15rc1-6-freezes.txt');
+    expect(run(freezes, { scenario: true, event: 3 })).toMatchObject({ status: 1, out: '' });
+    expect(run(freezes, { scenario: true, event: 3 }).err).toMatch(/no scenario of event 3: the log does not tell/);
+    expect(run(freezes, { scenario: true, event: 4 }).err).toContain('there is no event 4: the log has 3');
+    expect(run(file('quiet.txt', 'nothing\n'), { scenario: true }).err).toContain('no event in it');
+    const command = explainCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    expect(() => command.parse(['x', '--scenario', '--event', '0'], { from: 'user' })).toThrow(/number of an event/);
   });
 
   it('gives the same facts as JSON', () => {

@@ -52,6 +52,21 @@ describe('the HTML page', () => {
     expect(row).toContain('class="set first" title="bit 2: TCE permission conflict');
   });
 
+  it('counts the bits of a word, and prints the colours that carry meaning', () => {
+    const html = page('101-phb4-tce-fault-bcm5719-48bit-mask.txt');
+    const row = /<th scope="row">phbRxeTceErrorStatus<\/th>.*?<\/tr>/.exec(html)![0];
+    expect([...row.matchAll(/data-bit="(\d+)"/g)].map(([, bit]) => bit)).toEqual('0 8 16 24 32 40 48 56'.split(' '));
+    expect(html).toMatch(/@media print\{.*print-color-adjust:exact/s);
+  });
+
+  it('lists the events of a log with several, each with a link to it', () => {
+    const html = page('204-rtas-ipr-reset-5.15rc1-6-freezes.txt');
+    const ids = [...html.matchAll(/<article id="([\w-]+)"/g)].map(([, id]) => id);
+    expect([...html.matchAll(/<a href="#([\w-]+)"/g)].map(([, id]) => id)).toEqual(ids);
+    expect(ids).toEqual(['event-1', 'event-2', 'event-3']);
+    expect(page('101-phb4-tce-fault-bcm5719-48bit-mask.txt')).not.toContain('<nav');
+  });
+
   it('keeps markup of a log as text', () => {
     const name = '<b>&"\'\u0007';
     const html = formatHtml(

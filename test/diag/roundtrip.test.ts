@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Dump } from '../../src/diag/dump.js';
 import { findDumps } from '../../src/diag/dump-finder.js';
 import { type DiagData, type DiagLayout, formatDiagData } from '../../src/diag/layout.js';
+import { P7IOC_LAYOUT } from '../../src/diag/p7ioc/layout.js';
 import { PHB3_LAYOUT } from '../../src/diag/phb3/layout.js';
 import { PHB4_LAYOUT } from '../../src/diag/phb4/layout.js';
 import { cleanLines } from '../../src/diag/text/clean.js';
@@ -125,6 +126,7 @@ function mangle(
 describe.each([
   ['PHB3', PHB3_LAYOUT as DiagLayout],
   ['PHB4', PHB4_LAYOUT as DiagLayout],
+  ['P7IOC', P7IOC_LAYOUT as DiagLayout],
 ])('a %s dump written by the kernel', (_, layout) => {
   it('is read back with the same values, whatever loggers, mailers and terminals did to the lines', () => {
     const how = fc.record({

@@ -67,6 +67,7 @@ interface Opening {
 
 /** The line that opens an event, in the words of every kernel version. */
 function openingOf(text: string): Opening | undefined {
+  if (!text.includes('PHB#')) return undefined;
   const both = /EEH: (Recovering|Frozen) PHB#([0-9a-f]{1,8})-PE#([0-9a-f]{1,8})/.exec(text);
   if (both) return { mark: both[1]!, kind: 'frozen', phb: hex(both[2]!), pe: hex(both[3]!) };
   const old = /EEH: Frozen PE#([0-9a-f]{1,8}) on PHB#([0-9a-f]{1,8})/.exec(text);
@@ -75,6 +76,12 @@ function openingOf(text: string): Opening | undefined {
   if (bridge) return { mark: bridge[1]!, kind: bridge[1] === 'dead' ? 'dead' : 'fenced', phb: hex(bridge[2]!) };
   const informative = /EEH: PHB#([0-9a-f]{1,8}) informative error/.exec(text);
   return informative ? { mark: 'informative', kind: 'informative', phb: hex(informative[1]!) } : undefined;
+}
+
+/** Above the call trace of a fence the kernel names the PE of the whole bridge. Source: linux eeh_driver.c: eeh_handle_normal_event. */
+function isStackOfFence(last: EehEvent, { mark, kind, phb, pe }: Opening): boolean {
+  const follows = last.kind === 'fenced' && last.stage === 'detected' && last.phb === phb;
+  return follows && mark === 'Frozen' && kind === 'frozen' && pe === 0;
 }
 
 const STEP_PATTERNS: readonly RegExp[] = [
@@ -92,8 +99,30 @@ const STEP_PATTERNS: readonly RegExp[] = [
 const COMPLAINTS =
   /((?:[\w-]{1,20} )?[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d|nvme nvme\d+): (not ready \d+ms after bus reset; giving up|Unable to change power state.{1,60}|Disabling device after reset failure.{0,20}|Unable to reset, err=.{1,8}|reflashing, so opting out of EEH)/;
 
+function isComplaint(text: string): boolean {
+  return text.includes('reset') || text.includes('power state') || text.includes('reflash');
+}
+
 /** Said once at boot, of no event. */
 const BOOT_WORDS = /EEH: (?:PowerNV platform|pSeries platform|Capable adapter|No capable adapters|Recovery disabled)/;
+
+/** Words of the lines that say how a recovery goes on: each step, and the state of the event, has one of them. */
+const PROGRESS_WORDS = [
+  'Finished',
+  'Reset with',
+  'Beginning',
+  'Enable',
+  'recover',
+  'Recovery',
+  'Failure',
+  ' reset',
+  'Removing',
+  'failed',
+  'driver reports',
+  'Notify',
+  'Collect',
+  'permanent',
+] as const;
 
 export class EehReader {
   readonly events: EehEvent[] = [];
@@ -105,22 +134,25 @@ export class EehReader {
     const event = this.#eventOf(text);
     if (event === undefined || BOOT_WORDS.test(text)) return;
     event.lastLine = Math.max(event.lastLine, number);
-    this.#readTrace(event, text);
-    this.#readDevice(event, text);
-    this.#readConfig(event, text);
-    this.#readProgress(event, number, text);
+    if (text.includes('EEH: [')) this.#readTrace(event, text);
+    if (text.includes('PE location:')) this.#readLocation(event, text);
+    if (text.includes('EEH: of node=')) this.#readNode(event, text);
+    if (text.includes('EEH: PCI')) this.#readConfig(event, text);
+    if (text.includes('Invoking') || text.includes('driver reports')) this.#readDriver(event, text);
+    if (PROGRESS_WORDS.some((word) => text.includes(word))) this.#readProgress(event, number, text);
   }
 
   /** Lines of drivers and of the PCI core, which do not say EEH. */
   readComplaint(number: number, text: string): void {
     const event = this.events.at(-1);
-    if (event === undefined || event.complaints.length >= KEPT || !/reset|power state|reflash/.test(text)) return;
+    if (event === undefined || event.complaints.length >= KEPT || !isComplaint(text)) return;
     const found = COMPLAINTS.exec(text);
     if (found === null) return;
     event.complaints.push({ line: number, text: `${found[1]}: ${found[2]}` });
   }
 
   #eventOf(text: string): EehEvent | undefined {
+    if (!text.includes('-PE#')) return this.events.at(-1);
     const named = /PHB#([0-9a-f]{1,8})-PE#([0-9a-f]{1,8})/.exec(text);
     if (named === null) return this.events.at(-1);
     const [phb, pe] = [hex(named[1]!), hex(named[2]!)];
@@ -128,8 +160,10 @@ export class EehReader {
   }
 
   /** "Recovering" and "Frozen" name the same event twice; the same words again open another. */
-  #open({ mark, kind, phb, pe }: Opening, line: number): void {
+  #open(opening: Opening, line: number): void {
+    const { mark, kind, phb, pe } = opening;
     const last = this.events.at(-1);
+    if (last !== undefined && isStackOfFence(last, opening)) return;
     const same = last !== undefined && last.kind === kind && last.phb === phb && last.pe === pe;
     if (same && (last.stage === 'detected' || !last.openings.has(mark))) {
       last.openings.add(mark);
@@ -162,21 +196,25 @@ export class EehReader {
     if (frame !== undefined && event.trace.length < KEPT) event.trace.push(frame);
   }
 
-  #readDevice(event: EehEvent, text: string): void {
+  #readLocation(event: EehEvent, text: string): void {
     const location = /EEH: PE location: ([^,]{1,80})(?:,|$)/.exec(text)?.[1];
     if (location !== undefined && location !== 'N/A') event.location = location;
-    const invoked =
-      /PCI ([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d)#([0-9a-f]{1,8}): EEH: Invoking (\w[\w-]{0,40})->/.exec(text);
-    if (invoked) addDevice(event, { address: invoked[1]!, pe: hex(invoked[2]!), driver: invoked[3]! });
-    const reports =
-      /PCI ([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d)#([0-9a-f]{1,8}): EEH: (\w[\w-]{0,40}) driver reports/.exec(text);
-    if (reports) addDevice(event, { address: reports[1]!, pe: hex(reports[2]!), driver: reports[3]! });
+  }
+
+  #readDriver(event: EehEvent, text: string): void {
+    const named =
+      /PCI ([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d)#([0-9a-f]{1,8}): EEH: (?:Invoking (\w[\w-]{0,40})->|(\w[\w-]{0,40}) driver reports)/.exec(
+        text,
+      );
+    if (named) addDevice(event, { address: named[1]!, pe: hex(named[2]!), driver: named[3] ?? named[4]! });
+  }
+
+  #readNode(event: EehEvent, text: string): void {
     const node = /EEH: of node=([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d)/.exec(text);
-    if (node) {
-      this.#device = { id: undefined, commandStatus: undefined, express: new Map(), aer: new Map() };
-      addDevice(event, { address: node[1]!, pe: event.pe, driver: undefined, config: this.#device });
-      event.stage = 'device-dump';
-    }
+    if (node === null) return;
+    this.#device = { id: undefined, commandStatus: undefined, express: new Map(), aer: new Map() };
+    addDevice(event, { address: node[1]!, pe: event.pe, driver: undefined, config: this.#device });
+    event.stage = 'device-dump';
   }
 
   #readConfig(event: EehEvent, text: string): void {

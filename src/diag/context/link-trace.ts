@@ -31,6 +31,7 @@ export class LinkTraceReader {
   readonly #open = new Map<number | undefined, LinkTrace>();
 
   read(line: number, text: string): void {
+    if (!text.includes(']: ')) return;
     const said = /PHB#([0-9a-fA-F]{4})\[[0-9a-f]{1,3}:[0-9a-f]{1,3}\]: (TRACE|LINK|FRESET|CRESET)\b:?(.{0,80})/.exec(
       text,
     );

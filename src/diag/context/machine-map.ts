@@ -36,17 +36,26 @@ export class MachineMap {
   readonly #windows = new Map<string, DmaWindow[]>();
 
   read(text: string): void {
+    if (text.includes('[PE#')) this.#readPe(text);
+    else if (text.includes(' PE#')) this.#readOwn(CONFIGURED.exec(text));
+    if (!text.includes('] type')) return;
+    const found = FOUND.exec(text);
+    if (found) this.#function(found[1]!).ids = found[2]!;
+  }
+
+  #readPe(text: string): void {
     const bus = BUS_PE.exec(text);
     if (bus) this.#busPes.set(`${bus[1]}:${bus[2]}`, hex(bus[3]!));
-    const own = DEVICE_PE.exec(text) ?? CONFIGURED.exec(text);
+    this.#readOwn(DEVICE_PE.exec(text) ?? CONFIGURED.exec(text));
+    const window = text.includes('window#') ? WINDOW.exec(text) : null;
+    if (window) this.#addWindow(`${hex(window[1]!)}:${hex(window[2]!)}`, window);
+  }
+
+  #readOwn(own: RegExpExecArray | null): void {
     if (own && this.#devicePes.size < MOST) {
       this.#devicePes.set(own[1]!, hex(own[2]!));
       this.#function(own[1]!);
     }
-    const window = WINDOW.exec(text);
-    if (window) this.#addWindow(`${hex(window[1]!)}:${hex(window[2]!)}`, window);
-    const found = FOUND.exec(text);
-    if (found) this.#function(found[1]!).ids = found[2]!;
   }
 
   /** One line of `lspci -nn` (or of `lspci`, without the numbers). */

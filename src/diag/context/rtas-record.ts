@@ -3,6 +3,8 @@
  * Facts: vfio-eeh-rtas 5.9.
  */
 
+import { type EehInterpretation, extendedFlagsOf, interpretationOf, subsystemOf } from './rtas-sections.js';
+
 export interface RtasCallout {
   /** "H", "M", "L" */
   readonly priority: string;
@@ -22,6 +24,13 @@ export interface RtasRecord {
   readonly referenceCode: string | undefined;
   /** Effect as the user header states it: "predictive", "unrecoverable". */
   readonly effect: string | undefined;
+  /** Of the extended part: "unrecoverable", "recoverable". */
+  readonly outlook: string | undefined;
+  /** "I/O adapter" */
+  readonly subsystem: string | undefined;
+  /** Type, model and serial number. */
+  readonly machine: string | undefined;
+  readonly interpretation: EehInterpretation | undefined;
   readonly callouts: readonly RtasCallout[];
   /** Sections by their two letters. */
   readonly sections: readonly string[];
@@ -90,7 +99,13 @@ export function decodeRtasRecord(bytes: Uint8Array, { id, line, lastLine }: Sour
   const problems: string[] = [];
   const callouts: RtasCallout[] = [];
   const sections: string[] = [];
-  const found = { referenceCode: undefined as string | undefined, effect: undefined as string | undefined };
+  const found: Found = {
+    referenceCode: undefined,
+    effect: undefined,
+    subsystem: undefined,
+    machine: undefined,
+    interpretation: undefined,
+  };
   const [version = 0, flags = 0] = bytes;
   if (bytes.length < FIXED_BYTES || !RTAS_VERSIONS.includes(version)) problems.push('the fixed part is damaged');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -100,10 +115,8 @@ export function decodeRtasRecord(bytes: Uint8Array, { id, line, lastLine }: Sour
     for (const { name, at, length } of sectionsOf(bytes)) {
       sections.push(name);
       const body = bytes.subarray(at, at + length);
-      if (name === 'UH') found.effect = EFFECTS[(body[10] ?? 0) >> 4];
-      if (name !== 'PS') continue;
-      found.referenceCode = text(body.subarray(48, 80)).trim().split(' ')[0];
-      callouts.push(...calloutsOf(body.subarray(80)));
+      readSection(name, body, found);
+      if (name === 'PS') callouts.push(...calloutsOf(body.subarray(80)));
     }
   }
   const valid = problems[0] !== 'the fixed part is damaged';
@@ -115,11 +128,36 @@ export function decodeRtasRecord(bytes: Uint8Array, { id, line, lastLine }: Sour
     severity: valid ? SEVERITIES[flags >> 5] : undefined,
     disposition: valid ? DISPOSITIONS[(flags >> 3) & 3] : undefined,
     type: valid ? TYPES[bytes[3] ?? 0] : undefined,
+    outlook: valid ? extendedFlagsOf(bytes) : undefined,
     ...found,
     callouts,
     sections,
     problems,
   };
+}
+
+type Found = {
+  -readonly [K in 'referenceCode' | 'effect' | 'subsystem' | 'machine' | 'interpretation']: RtasRecord[K];
+};
+
+function readSection(name: string, body: Uint8Array, found: Found): void {
+  switch (name) {
+    case 'UH':
+      found.effect = EFFECTS[(body[10] ?? 0) >> 4];
+      found.subsystem = subsystemOf(body);
+      break;
+    case 'PS':
+      found.referenceCode = text(body.subarray(48, 80)).trim().split(' ')[0];
+      break;
+    case 'MT':
+      found.machine = [text(body.subarray(8, 16)), text(body.subarray(16, 28))].map((part) => part.trim()).join(' ');
+      break;
+    case 'UD':
+      found.interpretation ??= interpretationOf(body);
+      break;
+    default:
+      break;
+  }
 }
 
 function sectionsOf(bytes: Uint8Array): { name: string; at: number; length: number }[] {
@@ -182,6 +220,7 @@ export class RtasReader {
       }
       if (/RTAS event end/.test(textLine) && open !== undefined) open.lastLine = line;
     }
+    if (!textLine.includes('Reference Code')) return;
     const code = /Reference Code:\s{1,40}([0-9A-Z]{8})\b/.exec(textLine)?.[1];
     const last = this.#records.at(-1);
     if (code !== undefined && last !== undefined) last.referenceCode ??= code;

@@ -1,29 +1,13 @@
 /** One event of a log, joined from all that tells of it, with its verdict: what `--json` prints. */
+import type { AerMessage } from '../context/aer-message.js';
 import type { LinkTrace } from '../context/link-trace.js';
 import type { RtasRecord } from '../context/rtas-record.js';
 import type { EehEvent, PassedDevice } from '../context.js';
 import type { Suspect } from '../events.js';
 import type { ExplainedDump } from '../interpret.js';
+import type { CauseType } from './cause-type.js';
 
-export const CAUSE_TYPES = [
-  'dma-iommu-fault',
-  'dma-permission',
-  'dma-not-capable',
-  'dma-timeout',
-  'mmio-error',
-  'config-error',
-  'msi-error',
-  'link-loss',
-  'completion-timeout',
-  'unsupported-request',
-  'completer-abort',
-  'pcie-ue',
-  'pcie-ce',
-  'internal-error',
-  'operator-injected',
-  'unknown',
-] as const;
-export type CauseType = (typeof CAUSE_TYPES)[number];
+export { CAUSE_TYPES, type CauseType } from './cause-type.js';
 
 /** From sure to guessed. */
 export const CERTAINTIES = ['certain', 'likely', 'possible'] as const;
@@ -117,6 +101,7 @@ export interface Incident {
   readonly rtas: RtasRecord | undefined;
   readonly trace: LinkTrace | undefined;
   readonly withoutPe: PassedDevice | undefined;
+  readonly aer: AerMessage | undefined;
 }
 
 const RANK: Readonly<Record<Certainty, number>> = { certain: 0, likely: 1, possible: 2 };

@@ -4,7 +4,14 @@ import type { ExplainedDump } from '../interpret.js';
 import { eehEventOf } from '../same-event.js';
 import type { Incident } from './fault.js';
 
-const NOTHING: Incident = { eeh: undefined, dumps: [], rtas: undefined, trace: undefined, withoutPe: undefined };
+const NOTHING: Incident = {
+  eeh: undefined,
+  dumps: [],
+  rtas: undefined,
+  trace: undefined,
+  withoutPe: undefined,
+  aer: undefined,
+};
 
 /** An event has its dump and ended: what is printed after it is another one. */
 function isOver(
@@ -39,6 +46,7 @@ function firstLine(incident: Incident): number {
     incident.rtas?.line,
     incident.trace?.line,
     incident.withoutPe?.line,
+    incident.aer?.line,
   ];
   return Math.min(...lines.filter((line) => line !== undefined));
 }
@@ -56,5 +64,6 @@ export function joinIncidents(dumps: readonly ExplainedDump[], context: LogConte
     if (failed || trace.trainedInReset) incidents.push({ ...NOTHING, trace });
   }
   for (const withoutPe of context.withoutPe) incidents.push({ ...NOTHING, withoutPe });
+  for (const aer of context.aerMessages) incidents.push({ ...NOTHING, aer });
   return incidents.sort((a, b) => firstLine(a) - firstLine(b));
 }

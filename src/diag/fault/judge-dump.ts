@@ -53,7 +53,12 @@ function addressOf(culprit: PeState | undefined): bigint | undefined {
   return location?.kind === 'dma' || location?.kind === 'mmio' ? location.address : undefined;
 }
 
-function causeOf(explained: ExplainedDump, reading: Reading): FaultCause {
+/** Firmware forces a fence when it resets a bridge; one that Linux found before any reset is a test's. */
+function isForcedByHand({ event, dump }: ExplainedDump, eeh: EehEvent | undefined): boolean {
+  return event === 'forced-fence' && dump.chip === 'phb3' && eeh?.kind === 'fenced';
+}
+
+function causeOf(explained: ExplainedDump, reading: Reading, eeh: EehEvent | undefined): FaultCause {
   const sure = reading.culprit?.role === 'possible' ? undefined : reading.culprit;
   const rid = sure?.entry.requesterId ?? 0;
   const details = {
@@ -62,6 +67,7 @@ function causeOf(explained: ExplainedDump, reading: Reading): FaultCause {
     requester: rid === 0 ? undefined : formatRid(rid),
   };
   if (isLinkLossOfCutDump(reading, explained.event)) return { type: 'link-loss', certainty: 'likely', ...details };
+  if (isForcedByHand(explained, eeh)) return { type: 'operator-injected', certainty: 'possible', ...details };
   return { type: causeTypeOf(explained.event, sure), certainty: certaintyOf(explained), ...details };
 }
 
@@ -83,7 +89,11 @@ function frozenPesOf(explained: ExplainedDump, eeh: EehEvent | undefined): numbe
 }
 
 /** Other reasons that bits of this dump name; an echo of the first one is none. */
-function alternativesOf(explained: ExplainedDump, reading: Reading, cause: FaultCause): Alternative[] {
+function alternativesOf(
+  explained: ExplainedDump,
+  reading: Reading,
+  { cause, eeh }: { cause: FaultCause; eeh: EehEvent | undefined },
+): Alternative[] {
   const found: Alternative[] = [];
   const add = (type: CauseType, why: string): void => {
     if (type !== cause.type && found.every((known) => known.type !== type))
@@ -95,8 +105,15 @@ function alternativesOf(explained: ExplainedDump, reading: Reading, cause: Fault
       `${explained.decidedBy ?? 'a bit of the nest side'} is set: the nest side may have come first.`,
     );
   }
-  if (explained.event === 'completion-ca' && reading.evidence.chip.chip !== 'phb4') {
-    add('completion-timeout', 'One bit stands for an aborted request and for one that was not answered in time.');
+  if (explained.event === 'forced-fence' && cause.type === 'operator-injected') {
+    add('internal-error', 'Errors of the power bus, the foreign link and the CAPP would set the same four bits.');
+  }
+  const hasOneBit = reading.evidence.chip.chip !== 'phb4' && cause.certainty !== 'certain';
+  const oneBit = 'One bit stands for an aborted request and for one that was not answered in time.';
+  if (hasOneBit && explained.event === 'completion-ca') add('completion-timeout', oneBit);
+  if (hasOneBit && explained.event === 'completion-timeout') add('completer-abort', oneBit);
+  if (eeh?.deviceGone === true && GONE_TYPES.includes(cause.type)) {
+    add('link-loss', 'Its configuration space read as ones afterwards: the device was out of reach.');
   }
   if (cause.type === 'unsupported-request' && hasNoise(reading.evidence)) {
     add('link-loss', 'The link counted errors just before: the device may have been cut off.');
@@ -113,6 +130,9 @@ function alternativesOf(explained: ExplainedDump, reading: Reading, cause: Fault
   }
   return found;
 }
+
+/** What a lost device looks like to the bridge. */
+const GONE_TYPES: readonly CauseType[] = ['unsupported-request', 'completion-timeout', 'completer-abort'];
 
 /** Signals that are no event by themselves. */
 const SIGNAL_EVENT: Readonly<Record<string, 'dma-refused' | 'completion-error'>> = {
@@ -223,7 +243,7 @@ export function judgeDump(incident: Incident, explained: ExplainedDump, context:
   const cause: FaultCause =
     reading === undefined
       ? { type: 'unknown', certainty: 'possible', address: undefined, direction: undefined, requester: undefined }
-      : causeOf(explained, reading);
+      : causeOf(explained, reading, eeh);
   const linkLoss = isLinkLoss(explained);
   const phb = dump.phbNumbers.find((number) => number === eeh?.phb) ?? dump.phbNumbers[0] ?? eeh?.phb;
   const faultedPe = faultedPeOf(explained);
@@ -231,7 +251,7 @@ export function judgeDump(incident: Incident, explained: ExplainedDump, context:
   const verdict = verdictOf(incident, explained, context);
   const severity = severityOf(explained, eeh);
   const alternatives =
-    reading === undefined ? cutAlternatives(eeh, context) : alternativesOf(explained, reading, cause);
+    reading === undefined ? cutAlternatives(eeh, context) : alternativesOf(explained, reading, { cause, eeh });
   return {
     chip: chipOf(explained),
     phb,

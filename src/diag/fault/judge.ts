@@ -1,6 +1,7 @@
 /** The verdict on one incident: from registers where there are any, else from the words of kernel and firmware. */
 import type { LogContext } from '../context.js';
 import { type FaultEvent, type Incident, isSurer } from './fault.js';
+import { judgeAer } from './judge-aer.js';
 import { judgeDump } from './judge-dump.js';
 import { judgeRtasRecord } from './judge-rtas.js';
 import { judgeTrace } from './judge-trace.js';
@@ -16,5 +17,6 @@ export function judge(incident: Incident, context: LogContext): FaultEvent {
   if (incident.rtas !== undefined) return judgeRtasRecord(incident.rtas);
   if (incident.trace !== undefined) return judgeTrace(incident.trace);
   if (incident.withoutPe !== undefined) return judgeWithoutPe(incident.withoutPe, context);
+  if (incident.aer !== undefined) return judgeAer(incident.aer, context);
   return judgeWords(incident.eeh!, context);
 }

@@ -80,7 +80,7 @@ function eventSection(event: FaultEvent, index: number): string {
   const alternatives = event.alternatives.map(({ type, why }) => `<li><b>${type}</b>: ${escapeHtml(why)}</li>`);
   const advice = event.advice.map(({ text, why }) => `<li>${escapeHtml(text)} <small>${escapeHtml(why)}</small></li>`);
   const registers = (event.primary?.registers ?? []).map(drawRegister).join('');
-  return `<article class="${event.severity}"><header><span class="badge">${SEVERITY[event.severity]}</span><h2>${index}. ${escapeHtml(event.title)}</h2><p class="where">${escapeHtml(bridge)}${where}</p></header>
+  return `<article id="event-${index}" class="${event.severity}"><header><span class="badge">${SEVERITY[event.severity]}</span><h2>${index}. ${escapeHtml(event.title)}</h2><p class="where">${escapeHtml(bridge)}${where}</p></header>
 <p class="verdict">${escapeHtml(event.verdict)}</p>
 ${drawPath(event)}
 ${facts(event)}
@@ -94,6 +94,16 @@ ${registers === '' ? '' : `<h3>Registers</h3><p class="hint">Bit 0 is on the lef
 </article>`;
 }
 
+/** What is on the page, where there is more than one thing. */
+function contents(events: readonly FaultEvent[]): string {
+  if (events.length < 2) return '';
+  const rows = events.map(
+    (event, i) =>
+      `<li><a href="#event-${i + 1}">${SEVERITY[event.severity]}: ${escapeHtml(event.title)}</a> <small>${event.cause.type}, ${event.cause.certainty}, line ${event.lines.first}</small></li>`,
+  );
+  return `<nav aria-label="Events"><ol>${rows.join('')}</ol></nav>`;
+}
+
 export function formatHtml(explanation: LogExplanation, name: string): string {
   const { events, without, lineCount } = explanation;
   const title = `${escapeHtml(name)}: ${events.length === 1 ? '1 event' : `${events.length} events`} in ${lineCount} lines`;
@@ -103,7 +113,7 @@ export function formatHtml(explanation: LogExplanation, name: string): string {
       : `<article><p>${escapeHtml(without.summary)}</p><ul>${without.found.map(item).join('')}</ul>${events.length > 0 ? '' : `<ul>${without.advice.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>`}</article>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${STYLE}</style></head>
-<body><h1>${title}</h1>
+<body><h1>${title}</h1>${contents(events)}
 ${events.map((event, i) => eventSection(event, i + 1)).join('\n')}
 ${rest}</body></html>`;
 }

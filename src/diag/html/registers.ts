@@ -16,7 +16,7 @@ function cells(value: bigint, digits: number, register: DecodedRegister, isStatu
       const about = named?.about === undefined || named.about === '' ? '' : `: ${named.about}`;
       group += `<i${kind}${isSet ? ` title="bit ${bit}${escapeHtml(about)}"` : ''}></i>`;
     }
-    groups.push(`<b>${group}</b>`);
+    groups.push(`<b data-bit="${start}">${group}</b>`);
   }
   return `<span class="bits">${groups.join('')}</span>`;
 }

@@ -13,12 +13,17 @@ ul{margin:.2rem 0;padding-left:1.2rem}
 code{font:12px/1.4 ui-monospace,monospace}
 table{border-collapse:collapse;font-size:.85rem}th,td{text-align:left;padding:.1rem .7rem .1rem 0;vertical-align:top;font-weight:400}
 .pes th,.pes td{border-bottom:1px solid var(--line);padding:.25rem .7rem .25rem 0}.faulted{font-weight:600}
-.bits{display:inline-flex;gap:3px;flex-wrap:wrap}.bits b{display:inline-flex;gap:1px}
+.bits{display:inline-flex;gap:4px;flex-wrap:wrap}.bits b{display:inline-flex;gap:1px;position:relative;padding-top:11px}
+.bits b::before{content:attr(data-bit);position:absolute;top:0;left:0;font:8px/10px ui-monospace,monospace;color:var(--soft)}
+nav ol{padding-left:1.6rem}a{color:inherit}
+.register table,.pes{display:block;overflow-x:auto}
 .bits i{width:8px;height:12px;border:1px solid var(--line);background:var(--back)}.bits .set{background:var(--set)}.bits .first{background:var(--first)}
 li.first code{font-weight:700}
 .path{width:100%;height:auto;margin:.4rem 0}.path rect{fill:var(--back);stroke:var(--line);stroke-width:1.5}.path text{text-anchor:middle;fill:var(--ink)}
 .path .name{font-size:13px;font-weight:600}.path .small{font-size:10px;fill:var(--soft)}
 .path>path{stroke:var(--soft);stroke-width:1.5;fill:none}.path marker path{fill:var(--soft)}
 .path .broken rect{stroke:var(--bad);stroke-width:3}.path .mark{font-size:12px;font-weight:700;fill:var(--bad)}
-@media print{body{margin:0}article{break-inside:avoid-page}}
+@media print{:root{--ink:#000;--soft:#444;--line:#999;--back:#fff;--card:#fff;--bad:#b3261e;--set:#7aa2e3;--first:#0b3d91}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}body{margin:0;max-width:none}nav{display:none}
+h3,h4{break-after:avoid}.register,.path,tr,li{break-inside:avoid}}
 `;

@@ -2,8 +2,8 @@
  * Dumps of the P7IOC hub in kernel text, short and long, and how bad their first error is.
  * Facts: ioda1-p7ioc 7.4 (classes), 9.3 and 9.4 (text).
  */
-import { msbMasks } from '../../hw/bits.js';
-import { range, setBits } from '../bit-table.js';
+import { type ErrorClass, type UnitKind, unitClassMask } from '../../ioda1/error-bits/units.js';
+import { setBits } from '../bit-table.js';
 
 /** Words of a line of the short form, by its label. */
 export const HUB_LINES: Readonly<Record<string, readonly string[]>> = {
@@ -46,25 +46,24 @@ export interface HubDump {
 
 export type HubClass = 'hub dead' | 'clock' | 'register access' | 'malfunction' | 'informational' | 'bridge';
 
-/** LEM bits of each unit that end the whole hub; the other classes by name. Bits in no list are informational. */
-const CLASSES: Readonly<Record<string, readonly (readonly [HubClass, bigint])[]>> = {
-  RGC: [
-    ['hub dead', 0xf00086e0f4fcffffn],
-    ['register access', 0x0000010000000000n],
-  ],
-  'BI Upbound': [['hub dead', 0xf7ffffff7fffffffn]],
-  'BI Downbound': [['hub dead', 0xdffff7f35f8000bfn]],
-  'CI Port 0': [
-    ['hub dead', 0xf5ff000000000000n],
-    ['malfunction', 0x0800000000000000n],
-  ],
-  'CI Port 1': [['hub dead', 0xffff000000000000n]],
-  MISC: [
-    ['hub dead', 0x0000000310000000n],
-    ['clock', msbMasks(...range(39, 41))],
-    ['malfunction', 0xaaa0000c00000000n],
-  ],
-  I2C: [['hub dead', 0x1100000000000000n]],
+/** What firmware makes of an error bit, in words; the gravest first. */
+const CLASSES: readonly (readonly [ErrorClass, HubClass])[] = [
+  ['GXE', 'hub dead'],
+  ['PLL', 'clock'],
+  ['RGA', 'register access'],
+  ['MAL', 'malfunction'],
+  ['PHB', 'bridge'],
+  ['ER', 'bridge'],
+];
+
+const UNITS: Readonly<Record<string, UnitKind>> = {
+  RGC: 'RGC',
+  'BI Upbound': 'BI_UP',
+  'BI Downbound': 'BI_DOWN',
+  'CI Port 0': 'CI_UPSTREAM',
+  'CI Port 1': 'CI_RGC',
+  MISC: 'MISC',
+  I2C: 'I2C',
 };
 
 /** The first error's class and bits; a unit without error bits is informational. */
@@ -73,6 +72,7 @@ export function classifyHub(dump: HubDump): { kind: HubClass; bits: readonly num
   const mask = dump.words.get('lemErrMask') ?? 0n;
   const wof = dump.words.get('lemWof') ?? 0n;
   const first = [wof & ~mask, wof, fir].find((word) => word !== 0n) ?? 0n;
-  const found = CLASSES[dump.unit]?.find(([, bits]) => (bits & first) !== 0n);
-  return { kind: found?.[0] ?? 'informational', bits: setBits(first) };
+  const unit = UNITS[dump.unit] ?? 'CI_PHB';
+  const found = CLASSES.find(([errorClass]) => (unitClassMask(unit, errorClass) & first) !== 0n);
+  return { kind: found?.[1] ?? 'informational', bits: setBits(first) };
 }

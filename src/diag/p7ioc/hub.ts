@@ -38,6 +38,22 @@ const fieldsOf = (type: HubDiagType): DiagField<string>[] => [
   ...consecutive(UNION, 8, SPECIFIC[type].words),
 ];
 
+/** A run of bytes of the structure. */
+export interface HubDiagPart {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** What firmware stores of the structure; the caller's buffer keeps the rest. */
+export function hubDiagParts(type: HubDiagType): readonly HubDiagPart[] {
+  const { words, instanceAt } = SPECIFIC[type];
+  return [
+    { at: 0, bytes: 2 },
+    { at: FIRST_COMMON, bytes: 8 * (COMMON.length + words.length) },
+    ...(instanceAt === undefined ? [] : [{ at: instanceAt, bytes: 1 }]),
+  ];
+}
+
 export function encodeHubDiagData({ type, words, instance = 0 }: HubDiagData): Uint8Array {
   const bytes = new Uint8Array(HUB_DIAG_BYTES);
   const view = new DataView(bytes.buffer);

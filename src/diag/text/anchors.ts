@@ -17,6 +17,7 @@ export type Anchor =
   | { readonly kind: 'hub-label'; readonly label: string }
   | { readonly kind: 'console-pe'; readonly index: string }
   | { readonly kind: 'console-fence' }
+  | { readonly kind: 'console-escalation'; readonly pe: number; readonly a: bigint }
   | { readonly kind: 'time' };
 
 export interface Segment {
@@ -54,6 +55,7 @@ const MARK = new RegExp(
     `\\b(?<name>${CONSOLE_NAMES})(?<gap> {0,24})=`,
     'PEST\\[(?<pest>[0-9a-fA-F]{1,4})\\] {0,4}=',
     '(?<fence>PHB Freeze/Fence detected)',
+    'Escalating freeze to fence PESTA\\[(?<escalated>\\d{1,4})\\]=(?<escalatedA>[0-9a-fA-F]{1,16})',
     '(?<time>\\[ {0,8}\\d{1,9}\\.\\d{6,9}(?:,\\d)?\\])',
   ].join('|'),
   'g',
@@ -92,15 +94,48 @@ function anchorOf(groups: Record<string, string | undefined>): Anchor {
     return { kind: 'console-name', name: groups['name'], leftAligned: groups['gap']!.length > 1 };
   }
   if (groups['pest'] !== undefined) return { kind: 'console-pe', index: groups['pest'] };
+  if (groups['escalated'] !== undefined) {
+    return { kind: 'console-escalation', pe: Number(groups['escalated']), a: BigInt(`0x${groups['escalatedA']!}`) };
+  }
   return groups['fence'] !== undefined ? { kind: 'console-fence' } : { kind: 'time' };
 }
 
-/** What every mark holds: a line without any of it is no line of a dump. */
-const MAYBE = /[#:=\]]|Freeze|diag/;
+/** What stands in front of the colon or the equals sign of a mark: the last letters of its name. */
+const LETTERS = 3;
+const ENDINGS: ReadonlySet<string> = new Set(
+  [LABELS, CONSOLE_NAMES, HUB_LABELS, 'GEM|LEM|RGC|BI|CI', 'PESTA|PESTB|A/B']
+    .flatMap((names) => names.split('|'))
+    .map((name) => name.slice(-LETTERS)),
+);
+const COLON = 0x3a;
+const EQUALS = 0x3d;
+const BLANK = 0x20;
+
+/**
+ * Whether a line may hold a mark other than a time. Most lines do not, and the long pattern costs far more than a look at
+ * what stands in front of their colons.
+ */
+function mayHoldMark(text: string): boolean {
+  if (text.includes('iag') || text.includes('Freeze/Fence')) return true;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code !== COLON && code !== EQUALS) continue;
+    let end = at;
+    while (end > 0 && code === EQUALS && text.charCodeAt(end - 1) === BLANK) end--;
+    const ending = text.slice(Math.max(0, end - LETTERS), end);
+    if (ENDINGS.has(ending) || ending.endsWith(']') || /\b[BC]I$/.test(ending)) return true;
+  }
+  return false;
+}
+
+const TIME = /(?<time>\[ {0,8}\d{1,9}\.\d{6,9}(?:,\d)?\])/g;
 
 export function segmentLine(text: string): SegmentedLine {
-  if (!MAYBE.test(text)) return { lead: text.length > LEAD_LIMIT ? text.slice(0, LEAD_LIMIT) : text, segments: [] };
-  const matches = [...text.matchAll(MARK)];
+  const pattern = mayHoldMark(text) ? MARK : text.includes('[') ? TIME : undefined;
+  if (pattern === undefined) {
+    return { lead: text.length > LEAD_LIMIT ? text.slice(0, LEAD_LIMIT) : text, segments: [] };
+  }
+  const matches = [...text.matchAll(pattern)];
   const segments = matches.map((match, i) => {
     const start = match.index + match[0].length;
     const end = matches[i + 1]?.index ?? text.length;
@@ -117,6 +152,7 @@ const UNFINISHED_WORDS =
 const UNFINISHED =
   /(?:(?:PHB[0-9]|P7IOC)(?: PHB#[0-9a-fA-F]{1,8}(?: Diag-data(?: \(Version:)?)?)?|PE\[(?:\.\.)? {0,4}(?:[0-9a-fA-F]{1,4}\](?: A\/B:(?: as)?)?)?)$/;
 
+/** How a line ends that stops inside a mark or a message: no other end is worth the patterns. */
 export function endsInsideMark(text: string): boolean {
   const end = text.length > LEAD_LIMIT ? text.slice(-LEAD_LIMIT) : text;
   return UNFINISHED.test(end) || UNFINISHED_WORDS.test(end);

@@ -25,6 +25,7 @@ const CANDIDATE = 2;
  */
 const TRIGGERS = [
   'EEH',
+  'Bus Error: sev',
   'Err:',
   'ErrSts',
   'PHB',

@@ -37,6 +37,7 @@ export class DumpBuilder {
   readonly #words = new Map<string, DumpWord>();
   readonly #rows: PestRow[] = [];
   readonly #problems: DumpProblem[] = [];
+  #escalated: PestRun | undefined;
   #lastLine: number;
 
   constructor(start: BuilderStart) {
@@ -101,6 +102,13 @@ export class DumpBuilder {
     this.touch(line);
   }
 
+  /** Firmware made a fence of a freeze, and printed what the PE held: its index is decimal whatever the others are. */
+  escalate({ pe, a }: { readonly pe: number; readonly a: bigint }, line: number): void {
+    this.fenceDetected = true;
+    this.#escalated = { first: pe, last: pe, a, b: 0n, line };
+    this.touch(line);
+  }
+
   touch(line: number): void {
     this.#lastLine = Math.max(this.#lastLine, line);
   }
@@ -124,6 +132,7 @@ export class DumpBuilder {
       pest,
       printsZeros: this.form === 'opal',
       fenceDetected: this.fenceDetected,
+      escalated: this.#escalated,
       isPhb5: this.isPhb5,
       problems: this.#problems,
     };
@@ -183,6 +192,8 @@ export class DumpBuilder {
         runs[runs.length - 1] = { ...previous, last: Math.max(previous.last, index) };
       }
     }
-    return runs;
+    const escalated = this.#escalated;
+    const isListed = runs.some(({ first, last }) => first <= (escalated?.first ?? -1) && last >= escalated!.first);
+    return escalated === undefined || isListed ? runs : [...runs, escalated].sort((x, y) => x.first - y.first);
   }
 }

@@ -1,0 +1,189 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { explainLog } from '../../src/diag/explain.js';
+import type { FaultEvent } from '../../src/diag/fault/fault.js';
+import { NoScenarioError, scenarioFromLog } from '../../src/scenario/from-log.js';
+import { readScenario } from '../../src/scenario/read-scenario.js';
+import { allMet } from '../../src/scenario/report.js';
+import { type RunResult, runScenario } from '../../src/scenario/runner.js';
+
+const LOGS = join(import.meta.dirname, '..', 'diag', 'logs');
+const NAMES = readdirSync(LOGS).sort();
+const eventsOf = (text: string) => explainLog(text).events;
+const logText = (number: string) => readFileSync(join(LOGS, NAMES.find((name) => name.startsWith(number))!), 'utf8');
+
+const written = (event: FaultEvent, number = 1): string => scenarioFromLog({ source: 'dmesg.txt', number, event });
+const rerun = (text: string): RunResult => runScenario(readScenario('again.yaml', text));
+
+/** Expectations of a text, without the dashes. */
+const itemsOf = (text: string): string[] =>
+  text
+    .slice(text.indexOf('expect:'))
+    .split('\n')
+    .flatMap((line) => (line.startsWith('  - ') ? [line.slice(4)] : []));
+
+const SLOT = '{ device: nic, driver: recovering }';
+
+/** The log of a machine of ours on which something struck. */
+function simulatedLog(fault: string, slots = [SLOT, SLOT], chip = 'phb3'): string {
+  const text = [
+    'name: first',
+    'about: What the log is of.',
+    'machine:',
+    `  chip: ${chip}`,
+    '  slots:',
+    ...slots.map((slot, i) => `    ${i + 1}: ${slot}`),
+    'faults:',
+    `  - { at: 5 ms, ${fault} }`,
+    'expect:',
+    '  - { log: "EEH: Recovery successful.", within: 10 s }',
+  ].join('\n');
+  const { observer } = runScenario(readScenario('first.yaml', text));
+  return observer.log.map((record) => record.text).join('\n');
+}
+
+describe('the scenario of a dump of the chip that is simulated', () => {
+  it.each([
+    'kind: dma-write-unmapped, device: slot2',
+    'kind: dma-read-writeonly, device: slot1',
+    'kind: dma-outside-window, device: slot1',
+    'kind: foreign-msi, device: slot1, vector: 7',
+    'kind: unsupported-request, device: slot1',
+    'kind: completion-timeout, device: slot1',
+    'kind: err-fatal, device: slot1',
+  ])('%s: repeats every register and both PEST words', (fault) => {
+    const [event] = eventsOf(simulatedLog(fault));
+    const text = written(event!);
+    const { entry } = event!.primary!.reading!.culprit!;
+    const slot = fault.includes('slot2') ? 'slot2' : 'slot1';
+    const words = [entry.a, entry.b].map((value) => `0x${value.toString(16).padStart(16, '0')}`);
+    expect(text).toContain(`{ pest: ${slot}, a: ${words[0]}, `);
+    expect(text).toContain(`{ pest: ${slot}, b: ${words[1]}, `);
+    const labels = [...new Set([...event!.primary!.dump.words.values()].map(({ line }) => line))];
+    expect(itemsOf(text).filter((item) => /log: "(?!EEH)[A-Za-z0-9]+: +[0-9a-f]{8}/.test(item))).toHaveLength(
+      labels.length,
+    );
+    expect(text).not.toContain('; here: ');
+    expect(itemsOf(text)).toContain('{ log: "EEH: Recovery successful.", within: 15 s }');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('of a fence brings the bridge into the fence, with the same nest FIR', () => {
+    const [event] = eventsOf(simulatedLog('kind: fence, device: phb0, error: forced'));
+    const text = written(event!);
+    expect(text).toContain('kind: fence, device: phb0, error: forced');
+    expect(itemsOf(text)[0]).toBe('{ fenced: phb0, within: 15 s }');
+    expect(itemsOf(text).some((item) => item.includes('nFir:') && item.includes('000080f000000000'))).toBe(true);
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('of a dead bridge ends in a dead bridge', () => {
+    const [event] = eventsOf(simulatedLog('kind: dma-write-unmapped, device: slot1'));
+    const text = written({ ...event!, severity: 'phb-dead', recovery: undefined });
+    expect(text).toContain('kind: fence, device: phb0, error: array-bad');
+    expect(itemsOf(text)[0]).toBe('{ dead: phb0, within: 15 s }');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('of a nest error that is in no catalogue takes another one, and says so', () => {
+    const log = [
+      'PHB3 PHB#0 Diag-data (Version: 1)',
+      'brdgCtl:     00000002',
+      'nFir:        0008800000000000 0030006e00000000 0008000000000000',
+    ];
+    const text = written(eventsOf(log.join('\n'))[0]!);
+    expect(text).toContain('kind: fence, device: phb0, error: bus-data');
+    expect(text.replaceAll(/\n# +/g, ' ')).toContain('No error of the catalogue sets these bits of the nest FIR');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('of a stranger names the PE by what the kernel prints of it', () => {
+    const log = simulatedLog('kind: foreign-requester, device: slot1');
+    const text = written(eventsOf(log)[0]!);
+    expect(text).toContain('{ log: "PE[0ff] A/B: 80008023ffff0000 ');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('says in a comment which word the simulated chip does not repeat', () => {
+    const log = simulatedLog('kind: dma-write-unmapped, device: slot1').replace(/^(RootSts: +)0000004f/m, '$10001004f');
+    const text = written(eventsOf(log)[0]!);
+    expect(text).toMatch(/^# - RootSts: 0001004f 00400000 .* in the log; here: 0000004f/m);
+    expect(text).not.toContain('log: "RootSts');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('puts the card on the bus and the PHB of the log', () => {
+    const log = simulatedLog('kind: dma-write-unmapped, device: slot1', [
+      '{ device: nic, driver: recovering, phb: 1 }',
+    ]);
+    const text = written(eventsOf(log)[0]!);
+    expect(text).toContain('    1: { device: nic, driver: recovering, phb: 1 }');
+    expect(text).not.toContain('    2: ');
+  });
+});
+
+it('the scenario of a dump of the other chip runs on a machine with that chip', () => {
+  const log = simulatedLog('kind: dma-write-unmapped, device: slot1', [SLOT, SLOT], 'p7ioc');
+  const text = written(eventsOf(log)[0]!);
+  expect(text).toContain('  chip: p7ioc');
+  expect(text).toMatch(/\{ log: "PE\[[0-9a-f]{3}\] A\/B: 8000203a|pest: slot1, b: 0x80000000/);
+  expect(text).not.toContain('; here: ');
+  expect(allMet(rerun(text))).toBe(true);
+});
+
+/** Which fault strikes for each recorded log, and what is expected of the outcome; none: there is no scenario. */
+const RECORDED: Readonly<Record<string, readonly string[]>> = {
+  '001': ['kind: fence, device: phb2', '{ fenced: phb2'],
+  '002': [],
+  '101': ['kind: dma-read-unmapped', '{ freeze: slot1, cause: tce-page-fault'],
+  '103': ['kind: dma-read-unmapped', '{ freeze: slot1, cause: tce-page-fault'],
+  '104': ['kind: dma-write-unmapped', '{ freeze: slot1, cause: tce-page-fault'],
+  '106': ['kind: dma-write-unmapped', '{ recovered: slot1'],
+  '110': ['kind: dma-read-unmapped', '{ recovered: slot1', '{ untouched: slot2 }'],
+  '111': ['kind: unsupported-request', 'votes: { error_detected: disconnect }', '{ failed: slot1'],
+  '114': ['kind: completion-timeout', 'kind: fence', '{ fenced: phb0'],
+  '115': ['kind: unsupported-request, device: slot3', 'cause: mmio-load-ur'],
+  '116': ['kind: link-bounce', 'kind: fence', '{ fenced: phb0'],
+  '118': ['kind: link-bounce', '{ freeze: slot1'],
+  '201': [],
+  '204': ['breaks-again: { in: slot_reset, by: mmio, times: 5 }', 'has failed 6 times', '{ failed: slot1'],
+  '206': ['kind: link-lost', '{ failed: slot1'],
+};
+
+describe('the scenario of a recorded log', () => {
+  it.each(Object.entries(RECORDED).filter(([, parts]) => parts.length > 0))(
+    '%s runs on a PHB3 and does what the log tells',
+    (number, parts) => {
+      const text = written(eventsOf(logText(number))[0]!);
+      for (const part of parts) expect(text).toContain(part);
+      expect(/^# - The log is of a P(?:HB[45]|owerVM)/m.test(text)).toBe(number !== '001');
+      expect(allMet(rerun(text))).toBe(true);
+    },
+    20_000,
+  );
+
+  it.each(Object.entries(RECORDED).filter(([, parts]) => parts.length === 0))('%s: does not tell enough', (number) => {
+    expect(() => written(eventsOf(logText(number))[0]!)).toThrow(NoScenarioError);
+    expect(() => written(eventsOf(logText(number))[0]!)).toThrow(/does not tell what went wrong.*Capture/);
+  });
+});
+
+describe('what goes into the text', () => {
+  const [event] = eventsOf(logText('111'));
+
+  it('cannot break out of it', () => {
+    const verdict = 'x\n- { kind: fence }\u2028name: evil\u0007 # : "\u001b[31m';
+    const text = scenarioFromLog({ source: '../É "x".log', number: 3, event: { ...event!, verdict } });
+    expect(readScenario('again.yaml', text).name).toBe('x-event-3');
+    expect(readScenario('again.yaml', text).faults).toHaveLength(1);
+  });
+
+  it('has a name that seeds the run, whatever the file is called', () => {
+    expect(readScenario('a', scenarioFromLog({ source: '-', number: 1, event: event! })).name).toBe('log-event-1');
+  });
+
+  it('is refused for what the catalogue cannot do, with a remedy', () => {
+    expect(() => written(eventsOf(logText('015'))[0]!)).toThrow(/device without a PE.*phbsim run --faults/);
+  });
+});

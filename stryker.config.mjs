@@ -3,7 +3,14 @@
 export default {
   testRunner: 'vitest',
   vitest: { configFile: 'vitest.mutation.config.ts' },
-  mutate: ['src/tce/**/*.ts', 'src/ioda2/**/*.ts', 'src/opal/**/*.ts', 'src/eeh/**/*.ts'],
+  mutate: [
+    'src/tce/**/*.ts',
+    'src/ioda/**/*.ts',
+    'src/ioda1/**/*.ts',
+    'src/ioda2/**/*.ts',
+    'src/opal/**/*.ts',
+    'src/eeh/**/*.ts',
+  ],
   coverageAnalysis: 'perTest',
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',

@@ -5,22 +5,24 @@
  */
 import { fieldMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
-import { allOnes, bytesToValue, swapConfig, unswapConfig, valueToBytes } from '../ioda/byte-order.js';
+import { allOnes, swapConfig, unswapConfig } from '../ioda/byte-order.js';
+import {
+  answerOf,
+  type ConfigDataAccess,
+  type ConfigTarget,
+  isAligned,
+  readRequest,
+  writeRequest,
+} from '../ioda/config-requests.js';
 import type { OutboundOutcome, OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
 import type { PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort, RootPortRoute } from '../pcie/root-port.js';
-import { busOf, configRead, configWrite } from '../pcie/tlp.js';
+import { busOf } from '../pcie/tlp.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import type { RidToPe } from './rid-to-pe.js';
-
-/** One access to CONFIG_DATA: bytes `offset`..`offset + sizeBytes - 1` of the doubleword that CONFIG_ADDRESS names. */
-export interface ConfigDataAccess {
-  readonly offset: number;
-  readonly sizeBytes: 1 | 2 | 4;
-}
 
 export interface ConfigCycleParts {
   readonly registers: RegisterFile<PhbRegisterName>;
@@ -32,18 +34,9 @@ export interface ConfigCycleParts {
   readonly peState: PeState;
 }
 
-interface Target {
-  readonly id: number;
-  readonly register: number;
-}
-
 /** Where a cycle goes: the root port's own registers, a packet, nobody. */
 type Way = RootPortRoute;
 
-/** Requester of everything the processor sends: the root complex itself. */
-const ROOT_COMPLEX = { requesterId: 0, tag: 0 };
-/** What a vendor id read returns while the device asks for a retry and software can see that. Source: PCIe 2.3.2. */
-const CRS_VENDOR_ID = 0xffff_0001;
 const BUS_MASK = fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'BUS').at);
 
 const READ_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
@@ -81,10 +74,7 @@ export class ConfigCycles {
       this.#charge('config-read-ur', target);
       return ones;
     }
-    const to = { target: target.id, register: target.register, type: way === 'type0' ? 0 : 1 } as const;
-    const tlp = configRead(ROOT_COMPLEX, to, access.sizeBytes);
-    const { sizeBytes } = access;
-    requests.issue({ operation: 'config-read', pe: this.#pe(target), address: 0n, sizeBytes, ticket, tlp });
+    requests.issue(readRequest({ target, route: way, sizeBytes: access.sizeBytes, pe: this.#pe(target) }, ticket));
     return undefined;
   }
 
@@ -101,23 +91,18 @@ export class ConfigCycles {
       this.#charge('config-write-ur', target);
       return;
     }
-    const to = { target: target.id, register: target.register, type: way === 'type0' ? 0 : 1 } as const;
-    const { sizeBytes } = access;
-    const tlp = configWrite(ROOT_COMPLEX, to, valueToBytes(value, sizeBytes));
-    requests.issue({ operation: 'config-write', pe: this.#pe(target), address: 0n, sizeBytes, ticket: undefined, tlp });
+    requests.issue(writeRequest({ target, route: way, sizeBytes: access.sizeBytes, pe: this.#pe(target) }, value));
   }
 
   /** The end of a configuration request: the value of a read. */
   ended(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): bigint {
-    if (outcome === 'crs-visible') return swapConfig(CRS_VENDOR_ID, 4) >> BigInt(8 * (4 - request.sizeBytes));
     const events = request.operation === 'config-read' ? READ_EVENTS : WRITE_EVENTS;
     const event = events[outcome];
     if (event) this.#parts.errors.raise({ event, pe: request.pe, requesterId: request.tlp.targetId ?? 0 });
-    if (outcome !== 'SC' || !data) return allOnes(request.sizeBytes);
-    return bytesToValue(data);
+    return answerOf(request, outcome, data);
   }
 
-  #target(access: ConfigDataAccess): Target {
+  #target(access: ConfigDataAccess): ConfigTarget {
     const { registers } = this.#parts;
     const field = (name: string): number => Number(registers.field('PHB_CONFIG_ADDRESS', name));
     return {
@@ -127,11 +112,11 @@ export class ConfigCycles {
     };
   }
 
-  #pe({ id }: Target): number {
+  #pe({ id }: ConfigTarget): number {
     return this.#parts.ridToPe.lookup(id);
   }
 
-  #charge(event: ErrorEventName, target: Target): void {
+  #charge(event: ErrorEventName, target: ConfigTarget): void {
     this.#parts.errors.raise({ event, pe: this.#pe(target), requesterId: target.id });
   }
 
@@ -143,11 +128,11 @@ export class ConfigCycles {
   }
 
   /** Where the cycle goes, or `undefined` if it goes nowhere and the reason has been recorded. */
-  #admit(access: ConfigDataAccess, target: Target, direction: 'read' | 'write'): Way | undefined {
+  #admit(access: ConfigDataAccess, target: ConfigTarget, direction: 'read' | 'write'): Way | undefined {
     const { registers, rootPort, peState } = this.#parts;
     const refuse = (event: ErrorEventName): undefined => this.#charge(event, target) as undefined;
     if (registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 0n) return refuse('config-not-enabled');
-    if (access.offset + access.sizeBytes > 4 || access.offset % access.sizeBytes !== 0) return refuse('config-size');
+    if (!isAligned(access)) return refuse('config-size');
     // The root port's own registers never freeze; nothing else stands on bus 0.
     if (busOf(target.id) === 0) return (target.id & 0xff) === 0 ? 'self' : 'none';
     if (peState.mmioFrozen[this.#pe(target)] === 1) return undefined;
@@ -156,7 +141,7 @@ export class ConfigCycles {
   }
 
   /** The injection compares the bus number only. */
-  #injected(target: Target, direction: 'read' | 'write'): boolean {
+  #injected(target: ConfigTarget, direction: 'read' | 'write'): boolean {
     const { registers, injection, errors } = this.#parts;
     const effect = injection.fires('config', direction, registers.get('PHB_CONFIG_ADDRESS') & BUS_MASK);
     if (!effect) return false;

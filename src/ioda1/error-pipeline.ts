@@ -2,9 +2,10 @@
  * Error events to records: trap, freeze, LEM, interrupt, fence, each by the enables that software programmed.
  * Facts: ioda1-p7ioc 7.1, 7.2, 7.5, 7.8. Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init_errors.
  */
-import { fieldMask, hiOf, loOf, msbMask, setField } from '../hw/bits.js';
+import { hiOf, loOf, msbMask, setField } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
 import { TRAP_NAMES, type TrapName } from '../ioda/bit-lists.js';
+import { ErrorSummary, type EventSummary } from '../ioda/error-summary.js';
 import { ErrorTraps, type TrapLog } from '../ioda/error-traps.js';
 import type { InjectionEffect } from '../ioda/papr-injection.js';
 import { type PestWords, TRANSACTION_TYPE } from '../ioda/pest.js';
@@ -15,7 +16,6 @@ import {
   ERROR_EVENTS,
   type ErrorEventDeclaration,
   type ErrorEventName,
-  type EventSummary,
   type FailingOperation,
   pestOfEvent,
 } from './error-bits/events.js';
@@ -26,7 +26,7 @@ import type { InterruptSources } from './interrupt-sources.js';
 import type { PairStore } from './pair-store.js';
 import type { PeState } from './pe-state.js';
 import { LOG_FIELDS } from './registers/errors.js';
-import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
+import type { PhbRegisterName } from './registers/phb.js';
 import { PE_COUNT } from './tables.js';
 import { ERROR_INJECTED, ERROR_RAISED } from './trace.js';
 
@@ -63,20 +63,15 @@ interface RaisedBit {
   readonly log: TrapLog;
 }
 
-const SUMMARY = {
-  'load-store': ['PHB_CPU_LOADSTORE_STATUS'],
-  dma: ['PHB_DMA_CHAN_STATUS'],
-  both: ['PHB_CPU_LOADSTORE_STATUS', 'PHB_DMA_CHAN_STATUS'],
-  none: [],
-} as const satisfies Record<EventSummary, readonly PhbRegisterName[]>;
-const SUMMARY_REGISTERS = SUMMARY.both;
-
 const NO_LOG: TrapLog = { log0: 0n, log1: 0n };
 
 export class ErrorPipeline {
   readonly traps: ErrorTraps;
   readonly lem: ErrorMacro<'PHB'>;
   readonly #parts: ErrorPipelineParts;
+  readonly #summary: ErrorSummary;
+  /** Enabled status bits of each trap that stand. */
+  #interrupting: readonly bigint[] = TRAP_NAMES.map(() => 0n);
 
   constructor(parts: ErrorPipelineParts) {
     this.#parts = parts;
@@ -85,13 +80,17 @@ export class ErrorPipeline {
     this.lem = new ErrorMacro(registers, 'PHB', parts.lem);
     for (const trap of TRAP_NAMES) {
       registers.attach(trapRegisterName(trap, 'ERR_INJECT'), { onWrite: () => this.#injectBits(trap) });
-      // The error interrupt is a level: it stands while an enabled status bit does (M).
+      // The error interrupt comes once for each enabled status bit that comes up (M): firmware clears none in its handler.
       const level = { onWrite: () => this.#followLevel() };
       registers.attach(trapRegisterName(trap, 'ERR_STATUS'), level);
       registers.attach(trapRegisterName(trap, 'ERR_IRQ_ENABLE'), level);
     }
-    for (const name of SUMMARY_REGISTERS)
-      registers.attach(name, { onRead: (stored) => this.#liveSummary(name, stored) });
+    this.#summary = new ErrorSummary({ registers, traps: this.traps, anyFrozen: () => parts.peState.anyFrozen() });
+  }
+
+  /** After a reset of the registers nothing interrupts any more. */
+  reset(): void {
+    this.#interrupting = TRAP_NAMES.map(() => 0n);
   }
 
   raise(report: ErrorReport): void {
@@ -127,12 +126,11 @@ export class ErrorPipeline {
 
   #raiseBit(raised: RaisedBit): void {
     const { trap, bit } = raised;
-    // What software has cleared since must not come back with the news.
-    for (const name of SUMMARY_REGISTERS) this.#liveSummary(name, this.#parts.registers.get(name));
+    this.#summary.refresh();
     this.traps.latch(trap, bit, raised.log);
     // The freeze comes before the LEM: firmware that reads a LEM bit must find the PE frozen.
     if (this.traps.routes(trap, bit, 'FREEZE')) this.#freeze(raised);
-    for (const name of SUMMARY[raised.summary]) this.#latchSummary(name);
+    this.#summary.latch(raised.summary);
     if (this.traps.routes(trap, bit, 'LEM')) this.lem.report(msbMask(TRAP_BITS[trap][bit]!.lem));
     this.#followLevel();
     if (this.traps.routes(trap, bit, 'AIB_FENCE')) this.#parts.fence(bit);
@@ -158,33 +156,14 @@ export class ErrorPipeline {
 
   #followLevel(): void {
     const { registers, lsi } = this.#parts;
-    const stands = TRAP_NAMES.some(
-      (trap) => (this.traps.status(trap) & registers.get(trapRegisterName(trap, 'ERR_IRQ_ENABLE'))) !== 0n,
+    const now = TRAP_NAMES.map(
+      (trap) => this.traps.status(trap) & registers.get(trapRegisterName(trap, 'ERR_IRQ_ENABLE')),
     );
-    if (stands) lsi.raise(LSI_ERROR);
-    else lsi.lower(LSI_ERROR);
+    const gained = now.some((bits, trap) => (bits & ~this.#interrupting[trap]!) !== 0n);
+    this.#interrupting = now;
+    if (gained) lsi.raise(LSI_ERROR);
+    else if (now.every((bits) => bits === 0n)) lsi.lower(LSI_ERROR);
   }
-
-  #latchSummary(name: PhbRegisterName): void {
-    const { registers, peState } = this.#parts;
-    registers.or(name, summaryBit(name, 'ANY_ERROR') | summaryBit(name, 'FIRST_ERROR'));
-    if (peState.anyFrozen()) registers.or(name, summaryBit(name, 'FREEZE'));
-  }
-
-  /** Each summary bit lives as long as what it sums up (M). */
-  #liveSummary(name: PhbRegisterName, stored: bigint): bigint {
-    const keep =
-      (this.traps.anyStatus() ? summaryBit(name, 'ANY_ERROR') : 0n) |
-      (this.traps.anyFirstError() ? summaryBit(name, 'FIRST_ERROR') : 0n) |
-      (this.#parts.peState.anyFrozen() ? summaryBit(name, 'FREEZE') : 0n);
-    const live = stored & keep;
-    this.#parts.registers.set(name, live);
-    return live;
-  }
-}
-
-function summaryBit(register: PhbRegisterName, field: string): bigint {
-  return fieldMask(PHB_REGISTERS.field(register, field).at);
 }
 
 function raisedBy(report: ErrorReport): RaisedBit {

@@ -4,6 +4,7 @@
  */
 import { fromHalves } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
+import { DmaMovement } from '../ioda/dma-movement.js';
 import type { InboundOrder } from '../ioda/inbound-order.js';
 import type { OutboundRequests } from '../ioda/outbound-requests.js';
 import type { InjectionEffect, PaprInjection } from '../ioda/papr-injection.js';
@@ -15,7 +16,6 @@ import {
   isCompletion,
   isPosted,
   MessageCode,
-  splitCompletions,
   type Tlp,
   type TlpSink,
 } from '../pcie/tlp.js';
@@ -69,28 +69,19 @@ const MESSAGE_EVENTS: Readonly<Record<number, ErrorEventName>> = {
   [MessageCode.ERR_COR]: 'err-corr',
 };
 
-/** A request whose translation succeeded, waiting for its data to move. */
-interface Moving {
-  readonly tlp: Tlp;
-  readonly realAddress: number;
-}
-
 const COMPLETER_ID = 0;
-/** Completions of memory reads are cut at 128 bytes, the boundary root ports may choose (M). */
-const READ_COMPLETION_BOUNDARY = 128;
 
 export class InboundPath implements TlpSink {
   readonly #parts: InboundParts;
   readonly #tableFetchNs: TimeNs;
-  readonly #moving = new SlotStore<Moving>();
-  readonly #move: HandlerId;
+  readonly #movement: DmaMovement;
   readonly #interrupting = new SlotStore<Tlp>();
   readonly #msiArrives: HandlerId;
 
   constructor(parts: InboundParts) {
     this.#parts = parts;
     this.#tableFetchNs = parts.timing.tableFetchNs.value;
-    this.#move = parts.sim.handler(`${parts.name} DMA`, (slot) => this.#moveData(this.#moving.take(slot)));
+    this.#movement = new DmaMovement(parts, (tlp) => this.#isClosed(tlp));
     this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) => this.#interrupt(this.#interrupting.take(slot)));
     parts.rootPort.attach(this);
   }
@@ -150,34 +141,7 @@ export class InboundPath implements TlpSink {
     const event = STATUS_EVENTS[status];
     const lookUpNs = ((translation.fetches - fetchesBefore) | 0) * this.#tableFetchNs;
     if (event) this.#fail(tlp, event);
-    else this.#schedule(tlp, translation.realAddress, lookUpNs);
-  }
-
-  /** Translation decides when the request arrives; its data move later, even if the PE freezes meanwhile (lopar R1-9). */
-  #schedule(tlp: Tlp, realAddress: number, lookUpNs: TimeNs): void {
-    const { sim, memory, order, timing } = this.#parts;
-    if (!memory.contains(realAddress, tlp.lengthBytes)) {
-      this.#fail(tlp, 'dma-memory-error');
-      return;
-    }
-    const atNs =
-      tlp.kind === 'MWr'
-        ? order.posted(lookUpNs + timing.memoryWriteNs.value)
-        : order.read(lookUpNs + timing.memoryReadNs.value);
-    sim.scheduleAt(atNs, Priority.CHIP, this.#move, this.#moving.put({ tlp, realAddress }));
-  }
-
-  #moveData({ tlp, realAddress }: Moving): void {
-    const { memory, rootPort, order } = this.#parts;
-    if (tlp.kind === 'MRd') order.readEnded();
-    if (this.#isClosed(tlp)) return;
-    if (tlp.kind === 'MWr') {
-      memory.writeBlock(realAddress, tlp.data ?? new Uint8Array(tlp.lengthBytes));
-      return;
-    }
-    const data = memory.readBlock(realAddress, tlp.lengthBytes);
-    const cut = { maxPayloadBytes: rootPort.link.maxPayloadBytes, boundaryBytes: READ_COMPLETION_BOUNDARY } as const;
-    for (const part of splitCompletions(tlp, COMPLETER_ID, data, cut)) rootPort.send(part);
+    else if (!this.#movement.schedule(tlp, translation.realAddress, lookUpNs)) this.#fail(tlp, 'dma-memory-error');
   }
 
   /** A failing check: recorded, then the request is dropped or answered. */

@@ -13,6 +13,8 @@ export interface InterruptSourcesParts {
   readonly vectors: TableDeclaration;
   /** A level is wanted as long as it stands, a message until it has been sent. */
   readonly kind: 'level' | 'message';
+  /** Of level sources the one that tells of errors: it is sent once each time it is raised (M). */
+  readonly once?: number;
   readonly send: SendInterrupt;
 }
 
@@ -62,14 +64,14 @@ export class InterruptSources {
   #refresh(level: number): void {
     const state = this.state.hi[level]!;
     if ((state & WANTED) === 0 || (state & PRESENTED) !== 0) return;
-    const { vectors, kind, send } = this.#parts;
+    const { vectors, kind, once, send } = this.#parts;
     const field = (name: string): number =>
       getFieldOfHalves(this.vectors.hi[level]!, this.vectors.lo[level]!, vectors.field(name).at);
     const mangled = field('PRIORITY');
     if (mangled === MASKED) return;
     const server = (field('SERVER') << SERVER_LOW_BITS) | (mangled >>> (8 - SERVER_LOW_BITS));
     // Before it leaves: its end may be signalled at once.
-    this.state.hi[level] = (PRESENTED | (kind === 'level' ? WANTED : 0)) >>> 0;
+    this.state.hi[level] = (PRESENTED | (kind === 'level' && level !== once ? WANTED : 0)) >>> 0;
     if (!send(level, server, (mangled & PRIORITY_MASK) << PRIORITY_LOST_BITS)) this.state.hi[level] = WANTED;
   }
 

@@ -17,7 +17,7 @@ import type { Link } from '../pcie/link.js';
 import { RootPort } from '../pcie/root-port.js';
 import { ConfigCycles } from './config-cycle.js';
 import { DmaTranslation } from './dma-translation.js';
-import { ErrorPipeline } from './error-pipeline.js';
+import { ErrorPipeline, LSI_ERROR } from './error-pipeline.js';
 import { InboundPath } from './inbound.js';
 import { InterruptSources } from './interrupt-sources.js';
 import { LinkControl } from './link-control.js';
@@ -138,7 +138,13 @@ export class Ioda1Phb {
     );
     this.#translation = new DmaTranslation({ memory, ridToPe: this.#ridToPe, peStopped: this.peState.dmaStopped });
     const { LIST: state, LXIVT: vectors } = IODA_TABLES;
-    this.#lsi = new InterruptSources({ state, vectors, kind: 'level', send: (...lsi) => this.#sendLsi(...lsi) });
+    this.#lsi = new InterruptSources({
+      state,
+      vectors,
+      kind: 'level',
+      once: LSI_ERROR,
+      send: (...lsi) => this.#sendLsi(...lsi),
+    });
     this.#msi = new MsiUnit((...msi) => this.#sendMsi(...msi));
     this.#order = new InboundOrder(sim, timing.inboundPipelineNs.value);
     this.#answers = new MmioAnswers({ bus, name, order: this.#order });
@@ -344,6 +350,7 @@ export class Ioda1Phb {
   #startAnew(): void {
     this.#abandonRequests();
     this.registers.resetAll();
+    this.#errors.reset();
     this.#showRevision();
     this.#ioda.select(0n);
     this.#hrt.resetAll();

@@ -28,6 +28,7 @@ export class Rgc {
   readonly #registers: RegisterFile<HubRegisterName>;
   readonly #client: RgcClient;
   readonly #sources: InterruptSources;
+  #erring = false;
   readonly #hrt = new TableStore(RGC_TABLES.HRT);
 
   constructor(registers: RegisterFile<HubRegisterName>, client: RgcClient) {
@@ -36,7 +37,7 @@ export class Rgc {
     this.#sources = new InterruptSources({
       state: RGC_TABLES.IST,
       vectors: RGC_TABLES.XIVT,
-      kind: 'level',
+      ...{ kind: 'level', once: RGC_ERROR_LEVEL },
       send: (level, server, priority) => this.#send(level, server, priority),
     });
     registers.attach('RGC_IODA_DATA', {
@@ -59,7 +60,13 @@ export class Rgc {
     return { HRT: this.#hrt, IST: this.#sources.state, XIVT: this.#sources.vectors }[name];
   }
 
+  /**
+   * Once when the first error comes up, not as long as any stands: firmware that leaves one standing hears of no other.
+   * Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_creset clears RGC 18 after a fence for that.
+   */
   setErrorLevel(asserted: boolean): void {
+    if (asserted === this.#erring) return;
+    this.#erring = asserted;
     if (asserted) this.#sources.raise(RGC_ERROR_LEVEL);
     else this.#sources.lower(RGC_ERROR_LEVEL);
   }

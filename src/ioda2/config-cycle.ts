@@ -5,22 +5,24 @@
  */
 import { fieldMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
-import { allOnes, bytesToValue, swapConfig, unswapConfig, valueToBytes } from '../ioda/byte-order.js';
+import { allOnes, swapConfig, unswapConfig } from '../ioda/byte-order.js';
+import {
+  answerOf,
+  type ConfigDataAccess,
+  type ConfigTarget,
+  isAligned,
+  readRequest,
+  writeRequest,
+} from '../ioda/config-requests.js';
 import type { OutboundOutcome, OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
 import type { PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort, RootPortRoute } from '../pcie/root-port.js';
-import { busOf, configRead, configWrite } from '../pcie/tlp.js';
+import { busOf } from '../pcie/tlp.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { LinkControl } from './link-control.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import { PORT_EVENT, type UtlCore } from './utl.js';
-
-/** One access to CONFIG_DATA: bytes `offset`..`offset + sizeBytes - 1` of the doubleword that CONFIG_ADDRESS names. */
-export interface ConfigDataAccess {
-  readonly offset: number;
-  readonly sizeBytes: 1 | 2 | 4;
-}
 
 export interface ConfigCycleParts {
   readonly registers: RegisterFile<PhbRegisterName>;
@@ -32,16 +34,10 @@ export interface ConfigCycleParts {
   readonly utl: UtlCore;
 }
 
-interface Target {
-  readonly id: number;
-  readonly register: number;
+interface Target extends ConfigTarget {
   readonly pe: number;
 }
 
-/** Requester of everything the processor sends: the root complex itself. */
-const ROOT_COMPLEX = { requesterId: 0, tag: 0 };
-/** What a vendor id read returns while the device asks for a retry and software can see that. Source: PCIe 2.3.2. */
-const CRS_VENDOR_ID = 0xffff_0001;
 const BDFN_MASK =
   fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'BUS').at) |
   fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'DEVICE').at) |
@@ -85,19 +81,7 @@ export class ConfigCycles {
       this.#parts.errors.raise({ event: 'config-read-ur', pe: target.pe });
       return ones;
     }
-    const tlp = configRead(
-      ROOT_COMPLEX,
-      { target: target.id, register: target.register, type: route === 'type0' ? 0 : 1 },
-      access.sizeBytes,
-    );
-    this.#parts.requests.issue({
-      operation: 'config-read',
-      pe: target.pe,
-      address: 0n,
-      sizeBytes: access.sizeBytes,
-      ticket,
-      tlp,
-    });
+    this.#parts.requests.issue(readRequest({ target, route, sizeBytes: access.sizeBytes, pe: target.pe }, ticket));
     return undefined;
   }
 
@@ -114,30 +98,15 @@ export class ConfigCycles {
       this.#parts.errors.raise({ event: 'config-write-ur', pe: target.pe });
       return;
     }
-    const data = valueToBytes(value, access.sizeBytes);
-    const tlp = configWrite(
-      ROOT_COMPLEX,
-      { target: target.id, register: target.register, type: route === 'type0' ? 0 : 1 },
-      data,
-    );
-    this.#parts.requests.issue({
-      operation: 'config-write',
-      pe: target.pe,
-      address: 0n,
-      sizeBytes: access.sizeBytes,
-      ticket: undefined,
-      tlp,
-    });
+    this.#parts.requests.issue(writeRequest({ target, route, sizeBytes: access.sizeBytes, pe: target.pe }, value));
   }
 
   /** The end of a configuration request: the value of a read. A frozen PE does not stand in the way on this chip. */
   ended(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): bigint {
-    if (outcome === 'crs-visible') return swapConfig(CRS_VENDOR_ID, 4) >> BigInt(8 * (4 - request.sizeBytes));
     const events = request.operation === 'config-read' ? READ_EVENTS : WRITE_EVENTS;
     const event = events[outcome];
     if (event) this.#parts.errors.raise({ event, pe: request.pe });
-    if (outcome !== 'SC' || !data) return allOnes(request.sizeBytes);
-    return bytesToValue(data);
+    return answerOf(request, outcome, data);
   }
 
   #target(access: ConfigDataAccess): Target {
@@ -165,7 +134,7 @@ export class ConfigCycles {
     const refuse = (event: Refusal): undefined => {
       errors.raise({ event, pe: target.pe });
     };
-    if (access.offset + access.sizeBytes > 4 || access.offset % access.sizeBytes !== 0) return refuse('config-size');
+    if (!isAligned(access)) return refuse('config-size');
     if (registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 0n) return refuse('config-not-enabled');
     const onRootBus = busOf(target.id) === 0;
     if (onRootBus && (target.id & 0xff) !== 0) return refuse('config-target');

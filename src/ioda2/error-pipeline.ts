@@ -6,6 +6,7 @@ import { hiOf, loOf, msbMask } from '../hw/bits.js';
 import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
 import type { SystemMemory } from '../hw/memory.js';
 import type { RegisterFile } from '../hw/register-file.js';
+import { ErrorSummary, type EventSummary } from '../ioda/error-summary.js';
 import { ErrorTraps, type TrapLog } from '../ioda/error-traps.js';
 import type { InjectionEffect } from '../ioda/papr-injection.js';
 import type { Trace } from '../sim/trace.js';
@@ -14,7 +15,6 @@ import {
   ERROR_EVENT_NAMES,
   ERROR_EVENTS,
   type ErrorEventName,
-  type EventSummary,
   type FailingOperation,
   type FreezeReach,
   pestOfEvent,
@@ -23,7 +23,7 @@ import { encodePest, type PestWords } from './error-bits/pest.js';
 import { TRAP_BITS } from './error-bits/traps.js';
 import { LSI_ER, LSI_INF, type LsiUnit } from './lsi.js';
 import { PE_COUNT, type PeState } from './pe-state.js';
-import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
+import type { PhbRegisterName } from './registers/phb.js';
 import { ERROR_INJECTED, ERROR_RAISED } from './trace.js';
 
 /** An error event with what is known of the operation that met it. */
@@ -61,20 +61,13 @@ interface RaisedBit {
   readonly log: TrapLog;
 }
 
-const SUMMARY = {
-  'load-store': ['PHB_CPU_LOADSTORE_STATUS'],
-  dma: ['PHB_DMA_CHAN_STATUS'],
-  both: ['PHB_CPU_LOADSTORE_STATUS', 'PHB_DMA_CHAN_STATUS'],
-  none: [],
-} as const satisfies Record<EventSummary, readonly PhbRegisterName[]>;
-const SUMMARY_REGISTERS = SUMMARY.both;
-
 const PELTV_ROW_BYTES = PE_COUNT / 8;
 
 export class ErrorPipeline {
   readonly traps: ErrorTraps;
   readonly lem: LocalErrorMacro;
   readonly #parts: ErrorPipelineParts;
+  readonly #summary: ErrorSummary;
   #peltvBase: number | undefined;
 
   constructor(parts: ErrorPipelineParts) {
@@ -92,8 +85,7 @@ export class ErrorPipeline {
     );
     // Bits set through the OR form show in WOF but start no freeze and no fence (M).
     registers.attach('PHB_LEM_FIR_OR_MASK', { onWrite: (_, old) => this.lem.firChanged(old) });
-    for (const name of SUMMARY_REGISTERS)
-      registers.attach(name, { onRead: (stored) => this.#liveSummary(name, stored) });
+    this.#summary = new ErrorSummary({ registers, traps: this.traps, anyFrozen: () => anyFrozen(parts.peState) });
   }
 
   /** PHB_PELTV_BAR: base of the PELT-V, `undefined` while disabled. */
@@ -151,12 +143,11 @@ export class ErrorPipeline {
 
   #raiseBit(raised: RaisedBit): void {
     const { trap, bit } = raised;
-    // What software has cleared since must not come back with the news.
-    for (const name of SUMMARY_REGISTERS) this.#liveSummary(name, this.#parts.registers.get(name));
+    this.#summary.refresh();
     const rises = this.traps.latch(trap, bit, raised.log);
     // The freeze comes before the LEM: firmware that reads a LEM bit must find the PE frozen.
     if (this.traps.routes(trap, bit, 'FREEZE')) this.#freeze(raised);
-    for (const name of SUMMARY[raised.summary]) this.#latchSummary(name);
+    this.#summary.latch(raised.summary);
     const lemBit = TRAP_BITS[trap][bit]?.lem;
     if (lemBit !== undefined && this.traps.routes(trap, bit, 'LEM')) this.lem.report(msbMask(lemBit));
     if (rises && this.traps.routes(trap, bit, 'IRQ')) this.#interrupt(trap, bit);
@@ -198,24 +189,6 @@ export class ErrorPipeline {
     );
   }
 
-  #latchSummary(name: PhbRegisterName): void {
-    const { registers, peState } = this.#parts;
-    registers.setField(name, 'ANY_ERROR', 1n);
-    registers.setField(name, 'FIRST_ERROR', 1n);
-    if (anyFrozen(peState)) registers.setField(name, 'FREEZE', 1n);
-  }
-
-  /** Each summary bit lives as long as what it sums up (M). */
-  #liveSummary(name: PhbRegisterName, stored: bigint): bigint {
-    const keep =
-      (this.traps.anyStatus() ? fieldBit(name, 'ANY_ERROR') : 0n) |
-      (this.traps.anyFirstError() ? fieldBit(name, 'FIRST_ERROR') : 0n) |
-      (anyFrozen(this.#parts.peState) ? fieldBit(name, 'FREEZE') : 0n);
-    const live = stored & keep;
-    this.#parts.registers.set(name, live);
-    return live;
-  }
-
   /**
    * Once for each status bit that rises: firmware neither clears nor masks anything in its interrupt handler. Source:
    * skiboot commit 9b6433c29. The line is ER if the bit freezes, else INF (M).
@@ -231,10 +204,6 @@ export class ErrorPipeline {
 
 function anyFrozen(peState: PeState): boolean {
   return peState.mmioFrozen.includes(1) || peState.dmaStopped.includes(1);
-}
-
-function fieldBit(register: PhbRegisterName, field: string): bigint {
-  return msbMask(PHB_REGISTERS.field(register, field).at.first);
 }
 
 function raisedBy(report: ErrorReport): RaisedBit {

@@ -4,12 +4,13 @@
  */
 import { fromHalves } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
+import { DmaMovement } from '../ioda/dma-movement.js';
 import type { InboundOrder } from '../ioda/inbound-order.js';
 import type { OutboundRequests } from '../ioda/outbound-requests.js';
 import type { InjectionEffect, PaprInjection } from '../ioda/papr-injection.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
-import { completion, isCompletion, isPosted, splitCompletions, type Tlp, type TlpSink } from '../pcie/tlp.js';
+import { completion, isCompletion, isPosted, type Tlp, type TlpSink } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
@@ -57,12 +58,6 @@ const STATUS_EVENTS: Readonly<Partial<Record<DmaStatus, ErrorEventName>>> = {
   [DmaStatus.MEMORY_ERROR]: 'fetch-ue',
 };
 
-/** A request whose translation succeeded, waiting for its data to move. */
-interface Moving {
-  readonly tlp: Tlp;
-  readonly realAddress: number;
-}
-
 /** A message interrupt whose requester may interrupt, on its way to its vector. */
 interface Interrupting {
   readonly tlp: Tlp;
@@ -70,14 +65,11 @@ interface Interrupting {
 }
 
 const COMPLETER_ID = 0;
-/** Completions of memory reads are cut at 128 bytes, the boundary root ports may choose (M). */
-const READ_COMPLETION_BOUNDARY = 128;
 
 export class InboundPath implements TlpSink {
   readonly #parts: InboundParts;
   readonly #tableFetchNs: TimeNs;
-  readonly #moving = new SlotStore<Moving>();
-  readonly #move: HandlerId;
+  readonly #movement: DmaMovement;
   readonly #interrupting = new SlotStore<Interrupting>();
   readonly #msiArrives: HandlerId;
   readonly #stalled: Tlp[] = [];
@@ -88,7 +80,7 @@ export class InboundPath implements TlpSink {
   constructor(parts: InboundParts) {
     this.#parts = parts;
     this.#tableFetchNs = parts.timing.tableFetchNs.value;
-    this.#move = parts.sim.handler(`${parts.name} DMA`, (slot) => this.#moveData(this.#moving.take(slot)));
+    this.#movement = new DmaMovement(parts, (tlp) => this.#isClosed(tlp));
     this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) => this.#interrupt(this.#interrupting.take(slot)));
     parts.rootPort.attach(this);
   }
@@ -143,7 +135,7 @@ export class InboundPath implements TlpSink {
 
   /** No data of a DMA and no message interrupt are on their way. */
   get isIdle(): boolean {
-    return this.#moving.size === 0 && this.#interrupting.size === 0;
+    return this.#movement.isIdle && this.#interrupting.size === 0;
   }
 
   reset(): void {
@@ -193,34 +185,8 @@ export class InboundPath implements TlpSink {
     }
     const event = STATUS_EVENTS[status];
     if (event) this.#fail(tlp, pe >= 0 ? { event, pe } : { event });
-    else this.#schedule(tlp, translation.realAddress, lookUpNs);
-  }
-
-  /** Translation decides when the request arrives; its data move later, even if the PE freezes meanwhile (lopar R1-9). */
-  #schedule(tlp: Tlp, realAddress: number, lookUpNs: TimeNs): void {
-    const { sim, memory, order, timing } = this.#parts;
-    if (!memory.contains(realAddress, tlp.lengthBytes)) {
-      this.#fail(tlp, { event: 'fetch-ue', pe: this.#parts.translation.pe });
-      return;
-    }
-    const atNs =
-      tlp.kind === 'MWr'
-        ? order.posted(lookUpNs + timing.memoryWriteNs.value)
-        : order.read(lookUpNs + timing.memoryReadNs.value);
-    sim.scheduleAt(atNs, Priority.CHIP, this.#move, this.#moving.put({ tlp, realAddress }));
-  }
-
-  #moveData({ tlp, realAddress }: Moving): void {
-    const { memory, rootPort, order } = this.#parts;
-    if (tlp.kind === 'MRd') order.readEnded();
-    if (this.#isClosed(tlp)) return;
-    if (tlp.kind === 'MWr') {
-      memory.writeBlock(realAddress, tlp.data ?? new Uint8Array(tlp.lengthBytes));
-      return;
-    }
-    const data = memory.readBlock(realAddress, tlp.lengthBytes);
-    const cut = { maxPayloadBytes: rootPort.link.maxPayloadBytes, boundaryBytes: READ_COMPLETION_BOUNDARY } as const;
-    for (const part of splitCompletions(tlp, COMPLETER_ID, data, cut)) rootPort.send(part);
+    else if (!this.#movement.schedule(tlp, translation.realAddress, lookUpNs))
+      this.#fail(tlp, { event: 'fetch-ue', pe: pe });
   }
 
   /** A failing check: recorded, then the request is dropped or answered. */

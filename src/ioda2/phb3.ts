@@ -296,14 +296,14 @@ export class Phb3 implements BusTarget, ScomTarget {
     const { interrupts } = this.#options;
     if (!asserted) {
       const irq = this.#presentedLsis.get(isn);
-      if (irq !== undefined) interrupts.setLevel(irq, vector.server, vector.priority, false);
+      if (irq !== undefined) interrupts.setLevel(irq, vector.server, vector.priority, 'released');
       this.#presentedLsis.delete(isn);
       return;
     }
     const irq = this.#isolated ? undefined : this.pbcq.globalLsi(isn);
     if (irq === undefined) return;
     this.#presentedLsis.set(isn, irq);
-    interrupts.setLevel(irq, vector.server, vector.priority, true);
+    interrupts.setLevel(irq, vector.server, vector.priority, 'asserted');
   }
 
   /** Where interrupts do not get out an edge is gone (M). */

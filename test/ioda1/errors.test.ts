@@ -33,7 +33,7 @@ describe('an error that freezes', () => {
   it('keeps the details of the first error until software clears them', () => {
     const rig = booted();
     pageFault(rig);
-    rig.sendError('ERR_FATAL');
+    rig.sendError('ERR_FATAL', 0x0200);
     expect(rig.pest(PE)[0]).toBe('8000203a01000000');
   });
 
@@ -104,15 +104,20 @@ describe('the first error', () => {
 });
 
 describe('the error interrupt of a PHB', () => {
-  it('is level 7, stands until the status is cleared, and comes again after its end', () => {
+  it('is level 7, and comes once for each status bit that comes up', () => {
     const rig = booted();
     pageFault(rig);
     expect(rig.interrupts.take()?.irq).toBe(lsiIrq(7));
     rig.interrupts.eoi(lsiIrq(7));
-    expect(rig.interrupts.take()?.irq).toBe(lsiIrq(7));
-    rig.write('PHB_INA_ERR_STATUS', rig.read('PHB_INA_ERR_STATUS'));
-    rig.interrupts.eoi(lsiIrq(7));
+    pageFault(rig);
     expect(rig.interrupts.pending()).toEqual([]);
+    rig.sendError('ERR_FATAL', 0x0200);
+    expect(rig.interrupts.take()?.irq).toBe(lsiIrq(7));
+    rig.interrupts.eoi(lsiIrq(7));
+    rig.write('PHB_INA_ERR_STATUS', rig.read('PHB_INA_ERR_STATUS'));
+    rig.thaw(PE);
+    pageFault(rig);
+    expect(rig.interrupts.take()?.irq).toBe(lsiIrq(7));
   });
 
   it('does not come for what only logs, nor while its enable is off', () => {

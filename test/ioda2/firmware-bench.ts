@@ -47,8 +47,8 @@ export class FirmwareBench {
   /** What an operating system does before it lets a driver loose: bus numbers, PE, windows, one DMA page. */
   withCardInPe(pe: number): this {
     const { opal } = this;
-    this.call(opal.pciConfigWrite(0, 0, 0x18, 4, 0x00ff_0100));
-    this.call(opal.pciConfigWrite(0, 0, 0x04, 2, 0x0146));
+    this.call(opal.pciConfigWrite(0, { bdfn: 0, offset: 0x18, size: 4 }, 0x00ff_0100));
+    this.call(opal.pciConfigWrite(0, { bdfn: 0, offset: 0x04, size: 2 }, 0x0146));
     this.call(opal.pciSetPe(0, { pe, rid: RID, match: ALL_OF_RID, action: PeAction.MAP }));
     this.call(opal.pciSetPeltv(0, pe, pe, PeltvAction.ADD));
     this.call(opal.pciMapPeMmioWindow(0, { pe, type: WindowType.M32, window: 0, segment: pe }));
@@ -79,7 +79,7 @@ export class FirmwareBench {
   }
 
   get tables() {
-    return this.opal.deviceTree()[0]!.tables;
+    return this.opal.deviceTree()[0]!.tables!;
   }
 
   // ---- the chip by its doors --------------------------------------------------------------------------------------

@@ -4,12 +4,10 @@
  */
 import type { Known } from '../../hw/register.js';
 import type { TrapName } from '../../ioda/bit-lists.js';
+import type { EventSummary } from '../../ioda/error-summary.js';
 import type { PestWords, TransactionType } from '../../ioda/pest.js';
 import { PEST_FORMAT, type PestCause } from './pest.js';
 import { TRAP_BITS, type TrapBit } from './traps.js';
-
-/** Summary register that shows the event. */
-export type EventSummary = 'load-store' | 'dma' | 'both' | 'none';
 
 export interface ErrorEventDeclaration {
   readonly trap: TrapName;

@@ -1,6 +1,7 @@
 /** Fundamental registers A of a P7IOC PHB: windows, table access, configuration cycles, injection. Facts: ioda1-p7ioc 3.9. */
 import { bit, bits, type FieldSpec, fieldMask } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { summaryFields } from '../../ioda/error-summary.js';
 import { IODA_ADDRESS_FIELDS } from '../../ioda/ioda-access.js';
 import { INJECTION_CONTROL_FIELDS } from '../../ioda/papr-injection.js';
 import { NAMES_SOURCE } from './unnamed.js';
@@ -18,11 +19,7 @@ const LSI_BUID = bits(7, 15);
 /** Of the message BUID only the top five bits exist: sixteen BUIDs in a row. */
 const MSI_BUID_KEPT = bits(23, 27);
 
-const SUMMARY_FIELDS = {
-  ANY_ERROR: field(bit(27), 'an error is latched in some trap'),
-  FIRST_ERROR: field(bit(28), 'a first-error status is latched'),
-  FREEZE: field(bit(29), 'a PE is frozen'),
-} as const;
+const SUMMARY_FIELDS = summaryFields('a PE is frozen');
 
 /** The readings of the compare address and mask of an injection. */
 const INJECTION_COMPARE_FIELDS = {

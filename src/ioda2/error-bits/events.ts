@@ -3,6 +3,7 @@
  * Facts: ioda2-phb3 7.6. LEM bit and class follow from the trap bit and are not repeated here.
  */
 import type { Known } from '../../hw/register.js';
+import type { EventSummary } from '../../ioda/error-summary.js';
 import type { TrapName } from './bit-lists.js';
 import { encodePest, type PestCause, type PestWords, type TransactionType } from './pest.js';
 import { TRAP_BITS, type TrapBit } from './traps.js';
@@ -11,9 +12,6 @@ import { TRAP_BITS, type TrapBit } from './traps.js';
 export type FreezeReach = 'single' | 'pelt-v' | 'all';
 /** PEs frozen under the enables firmware programs; `none`: only an interrupt; `fence`: the AIB is fenced instead. */
 export type EventScope = FreezeReach | 'none' | 'fence';
-
-/** Summary registers that show the event. */
-export type EventSummary = 'load-store' | 'dma' | 'both' | 'none';
 
 export interface ErrorEventDeclaration {
   readonly trap: TrapName;

@@ -1,6 +1,7 @@
 /** Fundamental registers A of PHB3: windows, table BARs, caches, injection, summaries. Facts: ioda2-phb3 3.2.1. */
 import { bit, bits, type FieldSpec, fieldMask, msbMask } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { summaryFields } from '../../ioda/error-summary.js';
 import { IODA_ADDRESS_FIELDS } from '../../ioda/ioda-access.js';
 import { INJECTION_CONTROL_FIELDS } from '../../ioda/papr-injection.js';
 import { NAMES_SOURCE, unnamed } from './unnamed.js';
@@ -10,11 +11,7 @@ const field = (at: FieldSpec, about: string) => ({ at, about });
 const view = (at: FieldSpec, about: string) => ({ at, about, view: true }) as const;
 
 /** Bits that both load/store and DMA summaries share. */
-const SUMMARY_FIELDS = {
-  ANY_ERROR: field(bit(27), 'an error is latched in some trap'),
-  FIRST_ERROR: field(bit(28), 'a first-error status is latched'),
-  FREEZE: field(bit(29), 'the error froze a PE'),
-} as const;
+const SUMMARY_FIELDS = summaryFields('the error froze a PE');
 
 /** The readings of the compare address and mask of an injection. */
 const INJECTION_COMPARE_FIELDS = {

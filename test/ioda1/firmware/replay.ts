@@ -28,15 +28,22 @@ export const RECORDED_MWIN1 = 0x3ef_0000_0000;
 const MWIN1 = RECORDED_MWIN1;
 
 const LINK_ACTIVE = msbMask(23);
+const IN_CORE_RESET = msbMask(22);
 const TX_DISABLE = msbMask(1);
-const TRAIN_CTL = 0x8_0640;
+const TRAIN_CTL = 0x640;
+const AIB = { first: 0x8_0000, end: 0xe_0000 } as const;
 const CONFIG_ADDRESS = 0x140;
 const CONFIG_DATA = 0x130;
+interface Poll {
+  readonly done: (value: bigint) => boolean;
+  readonly tries: number;
+  readonly everyNs: number;
+}
+
 /** Firmware's own limits. Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_poll_link. */
-const LINK_POLL = { tries: 101, everyNs: ms(10) } as const;
+const LINK: Poll = { done: (now) => (now & LINK_ACTIVE) !== 0n, tries: 101, everyNs: ms(10) };
 /** Its wait for the core. Source: p7ioc_phb_wait_dlp_reset. */
-const CORE_POLL = { tries: 400, everyNs: ms(1) } as const;
-const IN_CORE_RESET = msbMask(22);
+const CORE: Poll = { done: (now) => (now & IN_CORE_RESET) === 0n, tries: 400, everyNs: ms(1) };
 
 export class Replay {
   readonly #machine: Machine;
@@ -83,11 +90,10 @@ export class Replay {
   #read(offset: number, size: 1 | 2 | 4 | 8, recorded: bigint): void {
     this.#reads++;
     let value = this.#machine.load(MWIN1 + offset, size);
-    if (offset === TRAIN_CTL) {
+    if (isTrainControl(offset)) {
       // The link is polled right after the transmitter was let go, the core at any other time.
-      if (this.#lastWrite === TRAIN_CTL && (recorded & TX_DISABLE) === 0n)
-        value = this.#poll(value, (now) => (now & LINK_ACTIVE) !== 0n, LINK_POLL);
-      else value = this.#poll(value, (now) => (now & IN_CORE_RESET) === 0n, CORE_POLL);
+      const isLink = this.#lastWrite === offset && (recorded & TX_DISABLE) === 0n;
+      value = this.#poll(offset, value, isLink ? LINK : CORE);
     }
     if (value === recorded) return;
     this.#differences.push({
@@ -98,16 +104,11 @@ export class Replay {
     });
   }
 
-  #poll(
-    first: bigint,
-    done: (value: bigint) => boolean,
-    limit: { readonly tries: number; readonly everyNs: number },
-  ): bigint {
+  #poll(offset: number, first: bigint, { done, tries, everyNs }: Poll): bigint {
     let value = first;
-    let tries = 0;
-    for (; !done(value) && tries < limit.tries; tries++) {
-      this.#machine.run(limit.everyNs);
-      value = this.#machine.load(MWIN1 + TRAIN_CTL);
+    for (let tried = 0; !done(value) && tried < tries; tried++) {
+      this.#machine.run(everyNs);
+      value = this.#machine.load(MWIN1 + offset);
     }
     if (!done(value)) this.#endlessPolls.push(this.#phase);
     return value;
@@ -121,4 +122,9 @@ export class Replay {
     const register = (Number((this.#configAddress >> 32n) & 0xffcn) + (inPhb - CONFIG_DATA)).toString(16);
     return `config ${id.toString(16).padStart(4, '0')} ${register}`;
   }
+}
+
+/** Of any PHB, through its AIB window. */
+function isTrainControl(offset: number): boolean {
+  return offset >= AIB.first && offset < AIB.end && offset % 0x1_0000 === TRAIN_CTL;
 }

@@ -1,5 +1,5 @@
-/** PHB3 behind the interface of the properties: the rig's doors, and a watch over every access the chip makes to memory. */
-import { msbMask, msbMasks } from '../../../src/hw/bits.js';
+/** What both chips do alike behind the interface of the properties: the card, the processor, and the watch over memory. */
+import { msbMask } from '../../../src/hw/bits.js';
 import type { AccessSize } from '../../../src/hw/host-port.js';
 import {
   type ErrorMessage,
@@ -11,26 +11,9 @@ import {
   type Tlp,
 } from '../../../src/pcie/tlp.js';
 import { ms, type TimeNs, us } from '../../../src/sim/time.js';
-import {
-  booted,
-  halves,
-  IRQ_BASE,
-  IVT,
-  LINK_IRQS,
-  M32_BASE,
-  M32_SEGMENT,
-  M64_BASE,
-  M64_SEGMENT,
-  ONES,
-  PELTV,
-  PEST,
-  RESERVED_PE,
-  type Rig,
-  RTT,
-  sharedM64,
-  singleM64,
-  TCES,
-} from '../rig.js';
+import type * as p7ioc from '../../ioda1/rig.js';
+import { halves } from '../../ioda1/rig.js';
+import type * as phb3 from '../../ioda2/rig.js';
 import type {
   Answer,
   ChipLayout,
@@ -43,108 +26,68 @@ import type {
 } from './chip.js';
 import { MemoryWatch } from './memory-watch.js';
 
-const IVE_BYTES = 128;
-const TABLE_BYTES = 6 * 4096;
-
-const LAYOUT: ChipLayout = {
-  peCount: 256,
-  reservedPe: RESERVED_PE,
-  rtt: RTT,
-  peltv: PELTV,
-  pest: PEST,
-  ivt: IVT,
-  ivtEntries: 0x800,
-  iveBytes: IVE_BYTES,
-  tceTables: TCES,
-  memoryBytes: 2 ** 30,
-  deviceIdentity: 0x1410_01f0n,
-  tableRegions: [
-    [RTT, 0x2_0000],
-    [PELTV, 0x2000],
-    [PEST, 0x1000],
-    [IVT, 0x800 * IVE_BYTES],
-    [TCES, TABLE_BYTES],
-  ],
-  m32: { base: M32_BASE, segmentBytes: M32_SEGMENT, pciStart: 0x8000_0000 },
-  m64: { base: M64_BASE, segmentBytes: M64_SEGMENT },
-};
-
 /** Longer than any path through the chip and over the wire. */
 const SETTLE_NS: TimeNs = us(20);
 const LONGER_THAN_TIMEOUT_NS: TimeNs = ms(17);
-const LSI_FIRST = 0x7f8;
-
 const INJECT = { mmio: msbMask(1), config: msbMask(3), dma: msbMask(0) } as const;
 const INJECT_DIRECTION = { read: msbMask(4), write: msbMask(5) } as const;
 const INJECT_STICKY = msbMask(2);
-const FORCE_FENCE = msbMasks(24, 25, 26, 27);
 const BRIDGE_CONTROL = 0x3e;
+const FROZEN = msbMask(0);
 
-type Half64 = 'PESTA' | 'PESTB';
-const PEST_HALF: Readonly<Record<Half, Half64>> = { mmio: 'PESTA', dma: 'PESTB' };
+export const PEST_HALF = { mmio: 'PESTA', dma: 'PESTB' } as const satisfies Record<Half, string>;
 
-export class Phb3Chip implements IodaChip {
-  readonly layout = LAYOUT;
+/** Port events of the core that are enabled, with and without those of the link. */
+export interface LinkEvents {
+  readonly surprise: bigint;
+  readonly planned: bigint;
+}
+
+export abstract class RigChip<R extends p7ioc.Rig | phb3.Rig> implements IodaChip {
+  abstract readonly layout: ChipLayout;
+  protected abstract readonly linkEvents: LinkEvents;
   private readonly watch: MemoryWatch;
   private sent: Tlp[] = [];
 
-  constructor(readonly rig: Rig = booted()) {
+  constructor(readonly rig: R) {
     this.watch = new MemoryWatch(rig.memory);
     rig.link.up.observe((tlp) => this.sent.push(tlp));
-    this.drain();
   }
 
-  private get phb() {
-    return this.rig.machine.phbs[0]!;
-  }
+  // ---- what each chip has its own way for -------------------------------------------------------------------------
+
+  abstract setRte(rid: number, rte: number): void;
+  abstract invalidateRtc(rid: number | 'all'): void;
+  abstract setPeltv(pe: number, row: readonly number[]): void;
+  abstract setTve(index: number, value: bigint): void;
+  abstract openWindow(window: { readonly pe: number; readonly rid: number; readonly table: number }): bigint;
+  abstract killTces(scope: { readonly pe: number | 'all'; readonly address?: bigint }): void;
+  abstract setM32Segment(segment: number, pe: number): void;
+  abstract setOverlay(state: 'on' | 'off', segment: number, pe: number): void;
+  abstract setVector(isn: number, vector: { readonly pe: number; readonly priority: number }): void;
+  abstract forceFence(): void;
+  abstract reset(): void;
+  abstract configRead(rid: number, pe: number, answer: Answer): Observation;
+  abstract configWrite(rid: number, pe: number, answer: Answer): Observation;
+  abstract msi(request: MsiRequest): Observation;
+  abstract initialTves(): readonly (readonly [index: number, value: bigint])[];
+  abstract pestWord(pe: number, half: Half): bigint;
+  abstract summaryWord(word: number): bigint;
+  abstract localErrors(): bigint;
+  abstract isFenced(): boolean;
+  abstract heldVector(isn: number): Uint8Array;
+  abstract stateOf(what: { readonly pe: number } | { readonly isn: number }): string;
+  /** The source number of a message interrupt; undefined for one of another kind. */
+  protected abstract messageOf(irq: number): number | undefined;
 
   // ---- software ---------------------------------------------------------------------------------------------------
-
-  setRte(rid: number, rte: number): void {
-    this.rig.memory.write16(RTT + 2 * rid, rte);
-  }
-
-  invalidateRtc(rid: number | 'all'): void {
-    this.rig.write('PHB_RTC_INVALIDATE', rid === 'all' ? msbMask(0) : BigInt(rid) << 32n);
-  }
-
-  setPeltv(pe: number, row: readonly number[]): void {
-    this.rig.memory.fill(PELTV + 32 * pe, 32, 0);
-    this.rig.setPeltv(pe, row);
-  }
-
-  setTve(index: number, value: bigint): void {
-    this.rig.setIoda('TVT', index, value);
-  }
 
   setTce(address: number, value: bigint): void {
     this.rig.memory.write64(address, value);
   }
 
-  killTces({ pe, address }: { pe: number | 'all'; address?: bigint }): void {
-    if (pe === 'all') this.rig.write('PHB_TCE_KILL', msbMask(0));
-    else if (address === undefined) this.rig.write('PHB_TCE_KILL', msbMask(1) | BigInt(pe));
-    else this.rig.write('PHB_TCE_KILL', msbMask(2) | (address & 0x1fff_ffff_ffff_f000n) | BigInt(pe));
-  }
-
-  setM32Segment(segment: number, pe: number): void {
-    this.rig.setIoda('M32DT', segment, BigInt(pe) << 48n);
-  }
-
-  setOverlay(state: 'on' | 'off', segment: number, pe: number): void {
-    // The shared window stands in entry 0 after initialisation and moves behind the overlay.
-    this.rig.setIoda('M64BT', 1, sharedM64(M64_BASE, 256 * M64_SEGMENT));
-    const overlay = singleM64(M64_BASE + segment * M64_SEGMENT, M64_SEGMENT, pe);
-    this.rig.setIoda('M64BT', 0, state === 'on' ? overlay : 0n);
-  }
-
-  setVector(isn: number, { pe, priority }: { pe: number; priority: number }): void {
-    this.rig.setIve(isn, { pe, priority });
-    this.rig.write('PHB_IVC_INVALIDATE', BigInt(isn) << 32n);
-  }
-
   setFreeze(pe: number, half: Half, frozen: boolean): void {
-    this.rig.setIoda(PEST_HALF[half], pe, frozen ? msbMask(0) : 0n);
+    this.rig.setIoda(PEST_HALF[half], pe, frozen ? FROZEN : 0n);
   }
 
   writeSummary(word: number, value: bigint): void {
@@ -163,21 +106,6 @@ export class Phb3Chip implements IodaChip {
     this.rig.write('PHB_PAPR_ERR_INJ_CTL', control);
   }
 
-  forceFence(): void {
-    this.rig.setNest('NFIR_OR', FORCE_FENCE);
-  }
-
-  reset(): void {
-    const { rig } = this;
-    if (!rig.fenced) this.forceFence();
-    const saved = rig.nest('NFIR');
-    rig.etuReset('held');
-    rig.run(ms(10));
-    rig.setNest('NFIR_AND', ~saved & ONES);
-    rig.boot();
-    this.drain();
-  }
-
   // ---- observed operations ----------------------------------------------------------------------------------------
 
   load(address: number, size: AccessSize, answer: Answer): Observation {
@@ -190,21 +118,16 @@ export class Phb3Chip implements IodaChip {
   store(address: number, size: AccessSize, value: bigint): Observation {
     return this.observed(() => {
       this.rig.store(address, size, value);
+      return undefined;
     });
   }
 
-  configRead(rid: number, pe: number, answer: Answer): Observation {
+  protected configuring(answer: Answer, cycle: () => bigint | undefined): Observation {
     return this.observed(() => {
       this.rig.card.answers.push(answer);
-      return this.rig.config(rid, 0, 4, pe);
-    });
-  }
-
-  configWrite(rid: number, pe: number, answer: Answer): Observation {
-    return this.observed(() => {
-      this.rig.card.answers.push(answer);
-      this.rig.setConfig(rid, 0x40, [1, 2], pe);
-      if (answer === 'nothing') this.rig.run(LONGER_THAN_TIMEOUT_NS);
+      const value = cycle();
+      if (value === undefined && answer === 'nothing') this.rig.run(LONGER_THAN_TIMEOUT_NS);
+      return value;
     });
   }
 
@@ -215,12 +138,6 @@ export class Phb3Chip implements IodaChip {
         ? memoryRead({ requesterId: rid, tag: 7 }, at, length)
         : { ...memoryWrite(rid, at, payload(seed, length)), ...(poisoned ? { poisoned } : {}) };
     return this.arriving(tlp);
-  }
-
-  msi({ rid, isn, bits }: MsiRequest): Observation {
-    const offset = (isn << 4) & 0xfe00;
-    const at = bits === 32 ? { hi: 0, lo: (0xffff_0000 | offset) >>> 0 } : { hi: 0x1000_0000, lo: offset };
-    return this.arriving(memoryWrite(rid, at, Uint8Array.of(isn & 0x1f, 0, 0, 0)));
   }
 
   errorMessage(rid: number, kind: ErrorMessage): Observation {
@@ -239,21 +156,22 @@ export class Phb3Chip implements IodaChip {
   }
 
   dropLink(kind: 'planned' | 'surprise'): Observation {
-    const { rig } = this;
-    rig.write('UTL_PCIE_PORT_STATUS', ONES);
-    rig.write('UTL_PCIE_PORT_IRQ_EN', kind === 'planned' ? LINK_IRQS & ~msbMask(11) : LINK_IRQS);
+    const rig: p7ioc.Rig | phb3.Rig = this.rig;
+    rig.write('UTL_PCIE_PORT_STATUS', ALL_ONES);
+    rig.write('UTL_PCIE_PORT_IRQ_EN', this.linkEvents[kind]);
     const seen = this.observed(() => {
       rig.setConfig(0, BRIDGE_CONTROL, [0x42, 0]);
       rig.run(ms(1));
       rig.setConfig(0, BRIDGE_CONTROL, [0x02, 0]);
       rig.run(ms(400));
+      return undefined;
     });
-    rig.write('UTL_PCIE_PORT_STATUS', ONES);
-    rig.write('UTL_PCIE_PORT_IRQ_EN', LINK_IRQS);
+    rig.write('UTL_PCIE_PORT_STATUS', ALL_ONES);
+    rig.write('UTL_PCIE_PORT_IRQ_EN', this.linkEvents.surprise);
     return seen;
   }
 
-  private arriving(tlp: Tlp): Observation {
+  protected arriving(tlp: Tlp): Observation {
     return this.observed(() => {
       this.rig.card.send(tlp);
       return undefined;
@@ -269,25 +187,30 @@ export class Phb3Chip implements IodaChip {
   }
 
   /** What happened since the last look. */
-  private drain(answer?: bigint): Observation {
+  protected drain(answer?: bigint): Observation {
     const sent = describeSent(this.sent);
     this.sent = [];
     const { accesses } = this.watch;
     this.watch.accesses = [];
     return {
       ...{ answer, sent, interrupts: this.acceptInterrupts() },
-      moved: accesses.filter(({ address }) => !inTables(address)),
+      moved: accesses.filter(({ address }) => !this.inTables(address)),
       written: accesses.filter(({ direction }) => direction === 'write'),
     };
+  }
+
+  private inTables(address: number): boolean {
+    return this.layout.tableRegions.some(([base, bytes]) => address >= base && address < base + bytes);
   }
 
   /** The processor takes what is pending and ends the messages; levels stay in service while they are up. */
   private acceptInterrupts(): number[] {
     const isns: number[] = [];
-    for (let taken = this.rig.interrupts.take(); taken !== undefined; taken = this.rig.interrupts.take()) {
-      const isn = taken.irq - IRQ_BASE;
-      if (isn >= LSI_FIRST) continue;
-      this.rig.interrupts.eoi(taken.irq);
+    const { interrupts } = this.rig;
+    for (let taken = interrupts.take(); taken !== undefined; taken = interrupts.take()) {
+      const isn = this.messageOf(taken.irq);
+      if (isn === undefined) continue;
+      interrupts.eoi(taken.irq);
       isns.push(isn);
     }
     return isns;
@@ -295,30 +218,16 @@ export class Phb3Chip implements IodaChip {
 
   // ---- a look inside ----------------------------------------------------------------------------------------------
 
-  initialTves(): readonly (readonly [index: number, value: bigint])[] {
-    return Array.from({ length: 512 }, (_, index) => [index, this.phb.peekTable('TVT', index)] as const).filter(
-      ([, value]) => value !== 0n,
-    );
-  }
-
   frozen(pe: number, half: Half): boolean {
-    return this.phb.peekTable(PEST_HALF[half], pe) !== 0n;
-  }
-
-  summaryWord(word: number): bigint {
-    return this.phb.peekTable('PEEV', word);
-  }
-
-  localErrors(): bigint {
-    return this.phb.registers.peek('PHB_LEM_FIR_ACCUM');
-  }
-
-  isFenced(): boolean {
-    return (this.phb.pbcq.nest.peek('NFIR') & msbMask(16)) !== 0n;
+    return this.pestWord(pe, half) >> 63n === 1n;
   }
 
   memory(address: number, length: number): Uint8Array {
     return this.watch.unseen(() => this.rig.memory.readBlock(address, length));
+  }
+
+  protected bytes(address: number, length: number): string {
+    return Buffer.from(this.memory(address, length)).toString('hex');
   }
 
   digest(): string {
@@ -326,12 +235,10 @@ export class Phb3Chip implements IodaChip {
   }
 }
 
+const ALL_ONES = (1n << 64n) - 1n;
+
 function payload(seed: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => seed + at);
-}
-
-function inTables(address: number): boolean {
-  return LAYOUT.tableRegions.some(([base, bytes]) => address >= base && address < base + bytes);
 }
 
 function describeSent(tlps: readonly Tlp[]): string[] {

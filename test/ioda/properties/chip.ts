@@ -5,16 +5,11 @@
 import type { AccessSize } from '../../../src/hw/host-port.js';
 import type { ErrorMessage } from '../../../src/pcie/tlp.js';
 
-/** Where this chip's tables and windows stand, and how many of each it has. */
+/** Where this chip's windows stand, and how many PEs it has. */
 export interface ChipLayout {
   readonly peCount: number;
-  readonly reservedPe: number;
-  readonly rtt: number;
-  readonly peltv: number;
-  readonly pest: number;
-  readonly ivt: number;
-  readonly ivtEntries: number;
-  readonly iveBytes: number;
+  /** Segments of an outbound window. */
+  readonly segments: number;
   /** TCE tables of 4 KiB, one after the other. */
   readonly tceTables: number;
   readonly memoryBytes: number;
@@ -22,8 +17,14 @@ export interface ChipLayout {
   readonly deviceIdentity: bigint;
   /** Regions that initialisation fills. */
   readonly tableRegions: readonly (readonly [address: number, bytes: number])[];
+  /** Where the chip writes down by itself why PEs froze, if it does so in memory. */
+  readonly stateRegion: readonly [address: number, bytes: number];
   readonly m32: { readonly base: number; readonly segmentBytes: number; readonly pciStart: number };
   readonly m64: { readonly base: number; readonly segmentBytes: number };
+  /** What a configuration cycle to a frozen PE meets. */
+  readonly configOfFrozen: 'passes' | 'is blocked';
+  /** Whether a write of the summary words lasts until the PE changes. */
+  readonly summaryWrites: 'last' | 'have no effect';
 }
 
 export type Answer = 'data' | 'UR' | 'CA' | 'nothing';
@@ -83,6 +84,8 @@ export interface IodaChip {
   invalidateRtc(rid: number | 'all'): void;
   setPeltv(pe: number, row: readonly number[]): void;
   setTve(index: number, value: bigint): void;
+  /** A DMA window of one level and 4 KiB pages for this requester; its first PCI address. */
+  openWindow(window: { readonly pe: number; readonly rid: number; readonly table: number }): bigint;
   setTce(address: number, value: bigint): void;
   killTces(scope: { readonly pe: number | 'all'; readonly address?: bigint }): void;
   setM32Segment(segment: number, pe: number): void;
@@ -113,10 +116,16 @@ export interface IodaChip {
   // What can be seen without side effects.
   /** DMA windows that initialisation leaves open. */
   initialTves(): readonly (readonly [index: number, value: bigint])[];
+  /** One half of the state of a PE as the chip holds it. */
+  pestWord(pe: number, half: Half): bigint;
   frozen(pe: number, half: Half): boolean;
   summaryWord(word: number): bigint;
   localErrors(): bigint;
   isFenced(): boolean;
+  /** A vector as it stands in memory; empty if vectors are on the chip. */
+  heldVector(isn: number): Uint8Array;
+  /** What the chip and its tables in memory hold of a PE, and of an interrupt vector. */
+  stateOf(what: { readonly pe: number } | { readonly isn: number }): string;
   memory(address: number, length: number): Uint8Array;
   digest(): string;
 }

@@ -2,7 +2,7 @@
  * The reference for RID to PE and for DMA address translation, in the plainest form and in `bigint`: what a request may
  * lead to, given the tables in memory and everything the caches may still hold. Facts: ioda2-phb3 4.4, 5.1, 5.5, 6.3, 6.6.
  */
-import type { ShadowMemory } from './shadow-memory.js';
+import type { ShadowMemory } from '../shadow-memory.js';
 
 export type Fault = 'invalid' | 'range' | 'page-fault' | 'access-fault' | 'memory';
 export type Translation = { readonly fault: Fault } | { readonly real: number; readonly entry?: CachedPage };

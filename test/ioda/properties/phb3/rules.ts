@@ -1,28 +1,5 @@
-/** What each error leaves behind under the enables that firmware programs, written from the tables. Facts: ioda2-phb3 5.3, 7.6. */
-
-/** `single`: the PE of the request; `row`: the PEs of its PELT-V row; `none`: only information; `fence`: no PE, the bridge fences. */
-export type Reach = 'single' | 'row' | 'all' | 'none' | 'fence';
-
-export interface ErrorRule {
-  readonly lem: number;
-  readonly reach: Reach;
-  /** Bits of PEST A, IBM numbering. */
-  readonly causes: readonly number[];
-  readonly type: number;
-  readonly keeps: readonly ('rid' | 'address' | 'data')[];
-}
-
-const rule = (lem: number, reach: Reach, causes: readonly number[], type: number, keeps: ErrorRule['keeps'] = []) => ({
-  ...{ lem, reach, causes, type, keeps },
-});
-
-const WRITE = 0;
-const MSI = 1;
-const READ = 2;
-const LOAD = 4;
-const STORE = 5;
-const OTHER = 7;
-const FROM_DEVICE = ['rid', 'address'] as const;
+/** What each error of PHB3 leaves behind under the enables that firmware programs, written from the tables. Facts: ioda2-phb3 5.3, 7.6. */
+import { type ErrorRule, FROM_DEVICE, LOAD, MSI, OTHER, READ, rule, STORE, WRITE } from '../rules.js';
 
 export const RULES = {
   'completion-ca': rule(43, 'single', [8], LOAD),
@@ -57,25 +34,3 @@ export const RULES = {
   'link-down': rule(60, 'all', [15], OTHER),
 } as const satisfies Record<string, ErrorRule>;
 export type ErrorName = keyof typeof RULES;
-
-export interface ErrorDetail {
-  readonly rid?: number;
-  readonly address?: bigint;
-  readonly data?: number;
-}
-
-const ibm = (bit: number): bigint => 1n << BigInt(63 - bit);
-const FAIL_ADDRESS = (1n << 61n) - 1n;
-
-/** The two words in memory: without the freeze bits, which only the chip has. */
-export function pestOf(name: ErrorName, detail: ErrorDetail): readonly [a: bigint, b: bigint] {
-  const { lem, causes, type, keeps } = RULES[name] as ErrorRule;
-  const kept = (part: 'rid' | 'address' | 'data', value: bigint): bigint => (keeps.includes(part) ? value : 0n);
-  const a =
-    causes.reduce((sum, bit) => sum | ibm(bit), 0n) |
-    (BigInt(type) << 56n) |
-    (BigInt(lem) << 32n) |
-    (kept('rid', BigInt(detail.rid ?? 0)) << 16n) |
-    kept('data', BigInt(detail.data ?? 0));
-  return [a, kept('address', detail.address ?? 0n) & FAIL_ADDRESS];
-}

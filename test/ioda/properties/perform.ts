@@ -1,13 +1,11 @@
 /** How each step is done on the chip, written down in the reference model, or foretold by it. */
-import type { IodaChip, Observation } from './chip.js';
-import type { IodaModel, Outcome } from './model.js';
+import type { Half, IodaChip, Observation } from './chip.js';
+import type { BridgeModel, Outcome } from './model.js';
 import {
   frame,
   NO_MEMORY,
   type Operation,
-  PES,
   type ProcessorAddress,
-  RIDS,
   type Software,
   type Step,
   TABLE_BYTES,
@@ -26,56 +24,45 @@ function tceValue([to, may]: readonly [number, number], chip: IodaChip): bigint 
   return BigInt(target) | BigInt(may);
 }
 
-function injectionPlace(
-  kind: 'mmio' | 'config' | 'dma',
-  at: number,
-  chip: IodaChip,
-): { address: bigint; mask: bigint } {
-  if (kind === 'config') return { address: BigInt(RIDS[at]!) << 44n, mask: 0xffffn << 44n };
-  if (kind === 'mmio')
-    return { address: BigInt(placeOf({ window: 'm32', segment: PES[at]!, offset: 0 }, chip)), mask: 0xffff_ff80_0000n };
-  return { address: BigInt(at) << 12n, mask: ~0xfffn & ((1n << 64n) - 1n) };
-}
-
 export function isOperation(what: Step): what is Operation {
   return ['load', 'store', 'config', 'dma', 'msi', 'error', 'pin', 'stray completion', 'link down'].includes(what.do);
 }
 
 /** Software's part: done on the chip, and written down in the model. A fenced bridge takes none of it, memory does. */
-export function program(what: Software, chip: IodaChip, model: IodaModel): void {
+export function program(what: Software, chip: IodaChip, model: BridgeModel, pes: readonly number[]): void {
   const open = !model.fenced;
-  const { translation, layout, memory } = model;
+  const { layout, memory } = model;
   switch (what.do) {
     case 'rte':
       chip.setRte(what.rid, what.rte);
-      memory.write16(layout.rtt + 2 * what.rid, what.rte);
+      model.setRte(what.rid, what.rte);
       if (what.invalidate === 'forgotten') return;
       chip.invalidateRtc(what.invalidate === 'all' ? 'all' : what.rid);
-      if (open) translation.forgetRid(what.invalidate === 'all' ? 'all' : what.rid);
+      model.forgetRid(what.invalidate === 'all' ? 'all' : what.rid);
       return;
     case 'peltv':
       chip.setPeltv(what.pe, what.row);
-      memory.write(layout.peltv + 32 * what.pe, rowBytes(what.row));
+      model.setPeltv(what.pe, what.row);
       return;
     case 'tve':
       chip.setTve(what.index, what.tve);
-      if (open) translation.tves.set(what.index, what.tve);
+      model.setTve(what.index, what.tve);
       if (what.invalidate !== 'forgotten')
-        kill(what.invalidate === 'all' ? 'all' : what.index >> 1, undefined, chip, model);
+        kill(what.invalidate === 'all' ? 'all' : model.ownerOfTve(what.index), undefined, { chip, model });
       return;
     case 'tce': {
       const at = layout.tceTables + what.table * TABLE_BYTES + 8 * what.entry;
       const value = tceValue(what.tce, chip);
       chip.setTce(at, value);
       memory.write64(at, value);
-      const owner = PES[what.table] ?? 'all';
-      if (what.invalidate === 'all') kill('all', undefined, chip, model);
-      if (what.invalidate === 'one') kill(owner, undefined, chip, model);
-      if (what.invalidate === 'page') kill(owner, BigInt(what.entry) << 12n, chip, model);
+      const owner = pes[what.table] ?? 'all';
+      if (what.invalidate === 'all') kill('all', undefined, { chip, model });
+      if (what.invalidate === 'one') kill(owner, undefined, { chip, model });
+      if (what.invalidate === 'page') kill(owner, model.killAddress(what.table, what.entry), { chip, model });
       return;
     }
     case 'kill':
-      kill(what.pe, what.address, chip, model);
+      kill(what.pe, what.address, { chip, model });
       return;
     case 'm32':
       chip.setM32Segment(what.segment, what.pe);
@@ -86,22 +73,18 @@ export function program(what: Software, chip: IodaChip, model: IodaModel): void 
       if (open) model.overlay = what.state === 'on' ? { segment: what.segment, pe: what.pe } : undefined;
       return;
     case 'vector':
-      chip.setVector(what.isn, { pe: what.pe, priority: what.priority });
-      memory.write(layout.ivt + layout.iveBytes * what.isn, chip.memory(layout.ivt + layout.iveBytes * what.isn, 8));
+      chip.setVector(what.isn, what);
+      model.setVector(what.isn, what, chip.heldVector(what.isn));
       return;
     case 'freeze':
-      chip.setFreeze(what.pe, what.half, what.frozen);
-      if (open) model.setFreeze(what.pe, what.half, what.frozen);
+      setFreeze(what, { chip, model });
       return;
     case 'thaw':
-      for (const half of ['mmio', 'dma'] as const) {
-        chip.setFreeze(what.pe, half, false);
-        if (open) model.setFreeze(what.pe, half, false);
-      }
+      for (const half of ['mmio', 'dma'] as const) setFreeze({ pe: what.pe, half, frozen: false }, { chip, model });
       return;
     case 'summary':
       chip.writeSummary(what.word, what.value);
-      if (open)
+      if (open && layout.summaryWrites === 'last')
         for (let bit = 0; bit < 64; bit++)
           model.summaryWritten.set(64 * what.word + bit, ((what.value >> BigInt(63 - bit)) & 1n) === 1n);
       return;
@@ -110,14 +93,14 @@ export function program(what: Software, chip: IodaChip, model: IodaModel): void 
       if (open) model.localErrors = 0n;
       return;
     case 'inject': {
-      const injection = { ...what, ...injectionPlace(what.kind, what.at, chip) };
+      const injection = { ...what, ...model.injectionPlace(what.kind, what.at) };
       chip.inject(injection);
       if (open) model.injection = injection;
       return;
     }
     case 'fence':
       chip.forceFence();
-      model.fenced = true;
+      model.forceFence();
       return;
     case 'reset':
       chip.reset();
@@ -127,22 +110,27 @@ export function program(what: Software, chip: IodaChip, model: IodaModel): void 
   }
 }
 
-function kill(scope: number | 'all', address: bigint | undefined, chip: IodaChip, model: IodaModel): void {
-  const page = scope === 'all' ? undefined : address;
-  chip.killTces({ pe: scope, ...(page === undefined ? {} : { address: page }) });
-  if (!model.fenced) model.translation.forgetPages(scope, page);
+interface Pair {
+  readonly chip: IodaChip;
+  readonly model: BridgeModel;
 }
 
-function rowBytes(row: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(32);
-  for (const other of row) bytes[other >> 3]! |= 0x80 >> (other & 7);
-  return bytes;
+function setFreeze(what: { readonly pe: number; readonly half: Half; readonly frozen: boolean }, pair: Pair): void {
+  const { chip, model } = pair;
+  chip.setFreeze(what.pe, what.half, what.frozen);
+  if (!model.fenced) model.setFreeze(what.pe, what.half, what.frozen);
+}
+
+function kill(scope: number | 'all', address: bigint | undefined, { chip, model }: Pair): void {
+  const page = scope === 'all' ? undefined : address;
+  chip.killTces({ pe: scope, ...(page === undefined ? {} : { address: page }) });
+  model.forgetPages(scope, page);
 }
 
 /** Initialisation fills the tables in memory, and one DMA window. */
-export function takeOverTables(chip: IodaChip, model: IodaModel): void {
+export function takeOverTables(chip: IodaChip, model: BridgeModel): void {
   for (const [at, bytes] of chip.layout.tableRegions) model.memory.write(at, chip.memory(at, bytes));
-  for (const [index, value] of chip.initialTves()) model.translation.tves.set(index, value);
+  for (const [index, value] of chip.initialTves()) model.setTve(index, value);
 }
 
 export function operate(what: Operation, chip: IodaChip): Observation {
@@ -170,7 +158,7 @@ export function operate(what: Operation, chip: IodaChip): Observation {
   }
 }
 
-export function foretell(what: Operation, model: IodaModel): Outcome[] {
+export function foretell(what: Operation, model: BridgeModel): Outcome[] {
   switch (what.do) {
     case 'load':
       return model.loadOrStore(placeOf(what.at, model), what.size, 'read', what.answer, 0n);

@@ -1,25 +1,23 @@
-/**
- * A storm: any access to any register by any door, packets of any kind, time passing. Records that shrink, and how each
- * is done on the rig. No reference here: whatever happens, nothing may throw or hang.
- */
+/** A storm over PHB3: any access to any register by any door, packets of any kind, time passing. */
 import fc from 'fast-check';
-import type { AccessSize } from '../../../src/hw/host-port.js';
-import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS } from '../../../src/ioda2/registers/pbcq.js';
-import { PHB_REGISTERS } from '../../../src/ioda2/registers/phb.js';
-import { IODA_TABLE_NAMES, type IodaTableName } from '../../../src/ioda2/tables.js';
-import { programPbcq } from '../../../src/machine/hostboot.js';
-import { errorMessage, memoryRead, memoryWrite, message, type Tlp } from '../../../src/pcie/tlp.js';
-import { ms } from '../../../src/sim/time.js';
-import { word64 } from '../../hw/register-laws.js';
-import { type Answer, Card } from '../card.js';
-import { halves, IVT, m32, m64, ONES, PELTV, PEST, type Rig, RTT, TCES } from '../rig.js';
+import { msbMask } from '../../../../src/hw/bits.js';
+import type { AccessSize } from '../../../../src/hw/host-port.js';
+import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS } from '../../../../src/ioda2/registers/pbcq.js';
+import { PHB_REGISTERS } from '../../../../src/ioda2/registers/phb.js';
+import { IODA_TABLE_NAMES, IODA_TABLES, type IodaTableName } from '../../../../src/ioda2/tables.js';
+import { programPbcq } from '../../../../src/machine/hostboot.js';
+import { ms } from '../../../../src/sim/time.js';
+import { word64 } from '../../../hw/register-laws.js';
+import { type Answer, Card } from '../../../ioda2/card.js';
+import { booted, hex, IVT, m32, m64, ONES, PELTV, PEST, type Rig, RTT, TCES } from '../../../ioda2/rig.js';
+import { fitting, type PacketGust, packetOf, packets, type Site, type StormyChip } from '../storm.js';
 
 const PAGE_BYTES = 0x1000;
 const NEST = 0x0201_2000;
 const PCI = 0x0901_2000;
 const SPCI = 0x0901_3c00;
 
-export type Gust =
+type Gust =
   | {
       readonly door: 'load' | 'store' | 'asb-read' | 'asb-write';
       readonly offset: number;
@@ -48,14 +46,7 @@ export type Gust =
       readonly pe: number;
       readonly answer: Answer;
     }
-  | {
-      readonly door: 'packet';
-      readonly kind: 'MRd' | 'MWr' | 'Msg' | 'Err' | 'Cpl' | 'CplD' | 'CfgRd0';
-      readonly rid: number;
-      readonly address: bigint;
-      readonly length: number;
-      readonly code: number;
-    }
+  | PacketGust
   | { readonly door: 'memory'; readonly address: number; readonly value: bigint }
   | { readonly door: 'time'; readonly ns: number };
 
@@ -155,14 +146,6 @@ const configs: fc.Arbitrary<Gust> = fc.record({
     fc.array(fc.nat(255), { minLength: 1, maxLength: 4 }).map((all) => all.slice(0, [0, 1, 2, 2, 4][all.length])),
   ),
 });
-const packets: fc.Arbitrary<Gust> = fc.record({
-  ...{
-    door: fc.constant('packet' as const),
-    kind: fc.constantFrom('MRd', 'MWr', 'MWr', 'Msg', 'Err', 'Cpl', 'CplD', 'CfgRd0'),
-    rid,
-  },
-  ...{ address: dmaAddress, length: fc.constantFrom(1, 2, 4, 16, 64, 128, 512), code: fc.nat(0x7f) },
-});
 const memory: fc.Arbitrary<Gust> = fc.record({
   door: fc.constant('memory' as const),
   address: fc.constantFrom(RTT + 0x200, PELTV, PEST, IVT, TCES, TCES + 8, TCES + 0x1000),
@@ -184,19 +167,19 @@ const scoms: fc.Arbitrary<Gust> = fc.record({
 });
 
 /** What reaches the PHB itself: a reset of the ETU is to undo all of it. */
-export const insideThePhb = fc.oneof(
+const insideThePhb = fc.oneof(
   { weight: 8, arbitrary: registers },
   { weight: 3, arbitrary: windows },
   { weight: 4, arbitrary: tables },
   { weight: 1, arbitrary: windowsForAll },
   { weight: 2, arbitrary: configs },
-  { weight: 4, arbitrary: packets },
+  { weight: 4, arbitrary: packets(dmaAddress) },
   { weight: 1, arbitrary: memory },
   { weight: 1, arbitrary: time },
 );
-export const anything = fc.oneof({ weight: 12, arbitrary: insideThePhb }, { weight: 2, arbitrary: scoms });
+const anything = fc.oneof({ weight: 12, arbitrary: insideThePhb }, { weight: 2, arbitrary: scoms });
 
-export function blow(gust: Gust, rig: Rig): bigint | undefined {
+function blow(gust: Gust, rig: Rig): bigint | undefined {
   const { host, card, memory: system } = rig;
   const page = rig.machine.addressMap.phbBase(0);
   switch (gust.door) {
@@ -239,38 +222,8 @@ export function blow(gust: Gust, rig: Rig): bigint | undefined {
   }
 }
 
-function fitting(value: bigint, size: AccessSize): bigint {
-  return value & ((1n << BigInt(8 * size)) - 1n);
-}
-
-function packetOf({ kind, rid: requesterId, address, length, code }: Extract<Gust, { door: 'packet' }>): Tlp {
-  const at = halves(address);
-  switch (kind) {
-    case 'MRd':
-      return memoryRead({ requesterId, tag: code }, at, length);
-    case 'MWr':
-      return memoryWrite(
-        requesterId,
-        at,
-        Uint8Array.from({ length }, (_, index) => code + index),
-      );
-    case 'Msg':
-      return message(requesterId, code);
-    case 'Err':
-      return errorMessage(requesterId, (['ERR_COR', 'ERR_NONFATAL', 'ERR_FATAL'] as const)[code % 3]!);
-    case 'Cpl':
-    case 'CplD':
-    case 'CfgRd0':
-      return {
-        ...{ kind, requesterId, tag: code, addressHi: 0, addressLo: 0, lengthBytes: 4, status: 'SC', byteCount: 4 },
-        ...(kind === 'CplD' ? { data: Uint8Array.of(1, 2, 3, 4) } : {}),
-        ...(kind === 'CfgRd0' ? { targetId: 0, register: 0 } : {}),
-      };
-  }
-}
-
 /** From whatever state: ETU reset, what service firmware programs, and initialisation over cleared tables. */
-export function recover(rig: Rig): void {
+function recover(rig: Rig): void {
   // The edge counts: a fence that software set during an earlier reset ends with this one.
   rig.etuReset('released');
   rig.etuReset('held');
@@ -286,3 +239,48 @@ export function recover(rig: Rig): void {
   rig.card.config.fill(0).set(new Card().config);
   rig.boot();
 }
+
+/** Everything the chip holds: registers, tables on the chip, configuration space of the root port. */
+function everything(rig: Rig): Record<string, string> {
+  const phb = rig.machine.phbs[0]!;
+  const all: Record<string, string> = {};
+  for (const name of PHB_REGISTERS.names) all[name] = hex(phb.registers.peek(name));
+  for (const table of IODA_TABLE_NAMES) {
+    for (let index = 0; index < IODA_TABLES[table].entries; index++) {
+      all[`${table}[${index}]`] = hex(phb.peekTable(table, index));
+    }
+  }
+  for (let register = 0; register < 0x200; register += 4) all[`config ${register}`] = hex(rig.config(0, register));
+  all['link'] = `${rig.link.state} Gen${rig.link.speed} x${rig.link.width}`;
+  return all;
+}
+
+const stormy: StormyChip<Rig, Gust> = {
+  name: 'PHB3',
+  cost: 1,
+  booted: (options) => booted(options ?? {}),
+  ...{ insideThePhb, anything, blow, recover, everything },
+  answerBytes: (gust) => (gust.door === 'load' || gust.door === 'window-load' ? gust.size : 8),
+  fencedDoor: ({ door }) =>
+    door === 'load' || door === 'window-load' || door === 'table-read'
+      ? 'reads ones'
+      : door === 'asb-read' || door === 'asb-write'
+        ? 'side path'
+        : 'no answer',
+  fence: (rig) => rig.setNest('NFIR_OR', msbMask(24)),
+  // A look from within an event too.
+  isFenced: (rig) => (rig.machine.phbs[0]!.pbcq.nest.peek('NFIR') & msbMask(16)) !== 0n,
+  // The fence of the queue needs none.
+  setEnables: () => {},
+  version: 0xa3_0000_0005n,
+  message(rig) {
+    rig.setIve(3, {});
+    rig.msi(3);
+    return rig.pq(3) === '10';
+  },
+  dma: 0n,
+  m32,
+  m64,
+};
+
+export const PHB3_STORM = stormy as unknown as Site;

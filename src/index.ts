@@ -139,11 +139,20 @@ export {
 export { OwnerState, VfioEehOp } from './eeh/passthrough.js';
 export type { BoundDriver, PciDevice, PciErrorHandlers } from './eeh/pci/device.js';
 export { type HungTask, KernelHungTaskError } from './eeh/rescan-lock.js';
+export { CHIP_NAMES, type ChipName } from './machine/chips.js';
 export { type AddressMap, QEMU_POWERNV8, REAL_MACHINE } from './machine/hostboot.js';
+export { type GxPlace, PowerNv7, type PowerNv7Options } from './machine/powernv7.js';
 export { type Card, PHBS_PER_CHIP, PowerNv8, type PowerNv8Options, type SlotBuilder } from './machine/powernv8.js';
 export type { DriverLabel } from './machine/slot-driver.js';
-export { type BootOptions, NotBootedError, PowerSystem, type SystemOptions, SystemSlot } from './machine/system.js';
-export { POWER8_TIMING, type TimingProfile } from './machine/timing-profile.js';
+export {
+  type AnySystem,
+  type BootOptions,
+  NotBootedError,
+  PowerSystem,
+  type SystemOptions,
+  SystemSlot,
+} from './machine/system.js';
+export { POWER7_TIMING, POWER8_TIMING, type TimingProfile } from './machine/timing-profile.js';
 export {
   type DeviceModel,
   type DriverFactory,
@@ -155,6 +164,7 @@ export {
   type Topology,
   TopologyError,
 } from './machine/topology.js';
+export type { FirmwarePlaces } from './opal/boot.js';
 export { deviceTreeBlob } from './opal/device-tree-blob.js';
 export { type FirmwareFacts, firmwareTree } from './opal/device-tree-root.js';
 export type { FdtNode, FdtProperty, FdtValue, MemoryReservation } from './opal/fdt.js';
@@ -169,6 +179,7 @@ export {
 export { Opal, type OpalOptions } from './opal/opal.js';
 export { invokeToken, OPAL_CALLS } from './opal/opal-abi.js';
 export { OpalStatus } from './opal/opal-api.js';
+export type { HubPlace } from './opal/p7ioc/hub.js';
 
 // ---- replay: recorded firmware against the chips -----------------------------------------------------------------------
 
@@ -207,6 +218,7 @@ export { formatReport as formatExplanation } from './diag/report.js';
 
 export { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from './faults/catalogue.js';
 export type { PlannedFault } from './faults/engine.js';
+export { type LogScenario, NoScenarioError, scenarioFromLog } from './scenario/from-log.js';
 export type { Verdict } from './scenario/judge.js';
 export { formatJunit, type Outcome as RunOutcome } from './scenario/junit.js';
 export { type ProcedureResult, runCommands, runProcedure, type SessionResult } from './scenario/kernel-session.js';

@@ -1,6 +1,7 @@
 /** `phbsim devicetree [scenario]`: a machine's firmware boots, and what it publishes is shown or written as a blob. */
-import { Command } from 'commander';
-import { PowerSystem } from '../machine/system.js';
+import { Command, Option } from 'commander';
+import { type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
+import { PowerSystem, type SystemOptions } from '../machine/system.js';
 import type { SlotOptions } from '../machine/topology.js';
 import { deviceTreeBlob } from '../opal/device-tree-blob.js';
 import { type FirmwareFacts, firmwareTree, reservationsOf } from '../opal/device-tree-root.js';
@@ -37,7 +38,7 @@ export function runDeviceTree(
   streams: Streams = HOST_STREAMS,
 ): number {
   try {
-    const facts = publishedBy(slotsOf(file, streams));
+    const facts = publishedBy(machineOf(file, streams));
     if (options.blob !== undefined) writeOutput(options.blob, deviceTreeBlob(facts), streams);
     else if (options.json === true) streams.out(JSON.stringify(toJson(firmwareTree(facts)), undefined, 2));
     else streams.out(formatDeviceTree(firmwareTree(facts), reservationsOf(facts)));
@@ -49,15 +50,20 @@ export function runDeviceTree(
   }
 }
 
-function slotsOf(file: string | undefined, streams: Streams): ReadonlyMap<number, SlotOptions> {
-  if (file === undefined) return ONE_CARD;
+/** What firmware boots on. */
+type Bootable = Pick<SystemOptions<ChipName>, 'slots' | 'chip' | 'firmware'>;
+
+function machineOf(file: string | undefined, streams: Streams): Bootable {
+  if (file === undefined) return { slots: ONE_CARD };
   const name = shownName(file);
-  return readScenario(name, decodeText(name, readInput(file, streams), WANTED), profileOpener(file, streams)).slots;
+  const scenario = readScenario(name, decodeText(name, readInput(file, streams), WANTED), profileOpener(file, streams));
+  const { slots, chip = DEFAULT_CHIP, firmware } = scenario;
+  return { slots, chip, ...(firmware === undefined ? {} : { firmware }) };
 }
 
 /** Firmware boots in virtual time; no kernel follows. */
-function publishedBy(slots: ReadonlyMap<number, SlotOptions>): FirmwareFacts {
-  const { sim, opal } = new PowerSystem({ slots });
+function publishedBy(machine: Bootable): FirmwareFacts {
+  const { sim, opal } = new PowerSystem<ChipName>(machine);
   sim.complete('firmware boot', opal.boot());
   return opal.publishedFacts();
 }
@@ -84,7 +90,12 @@ export function deviceTreeCommand(): Command {
       '[scenario]',
       'scenario file (YAML) whose machine boots; - reads standard input; default: one network card',
     )
-    .option('--blob <file>', 'write the flattened tree instead of printing it; - writes standard output')
+    .addOption(
+      new Option(
+        '--blob <file>',
+        'write the flattened tree instead of printing it; - writes standard output',
+      ).conflicts('json'),
+    )
     .option('--json', 'print the tree as JSON')
     .addHelpText(
       'after',
@@ -95,6 +106,7 @@ export function deviceTreeCommand(): Command {
         'Examples:',
         '  phbsim devicetree',
         '  phbsim devicetree scenarios/two-functions-fall-together.yaml --blob machine.dtb',
+        '  phbsim devicetree scenarios/p7ioc-fenced-bridge.yaml',
         '  phbsim devicetree --blob - | dtc -I dtb -O dts',
         '  phbsim devicetree --json | jq .children[].name',
       ].join('\n'),

@@ -39,7 +39,7 @@ const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 const NO_SCRIPT = 'no script: give a text with one command a line';
 const STANDARD_INPUT = '-';
 
-/** Exit status: 0 all well, 1 a command failed or the procedure did, 2 bad usage. `words`: a command behind `--`. */
+/** Exit status: 0 all well, 1 a command or the procedure failed, or it tested nothing, 2 bad usage. `words`: a command behind `--`. */
 export function runKernel(
   file: string,
   words: readonly string[],
@@ -52,6 +52,7 @@ export function runKernel(
       decodeText(shownName(file), readInput(file, streams), WANTED),
       profileOpener(file, streams),
     );
+    checkProcedureOptions(options);
     const command = [...(options.command ?? []), ...(words.length > 0 ? [words.join(' ')] : [])];
     return options.procedure === undefined
       ? runScript(scenario, scriptOf(file, { ...options, command }, streams), options, streams)
@@ -63,6 +64,13 @@ export function runKernel(
     } else throw error;
     return 2;
   }
+}
+
+/** The options that only some procedures have. */
+function checkProcedureOptions({ procedure, skipPhb }: KernelCommandOptions): void {
+  if (skipPhb === undefined || procedure?.startsWith('op-test') === true) return;
+  const why = procedure === undefined ? 'no procedure is asked for' : `${procedure} does not look at PHBs`;
+  throw new UsageError(`--skip-phb is for op-test, and ${why}: leave it out, or give --procedure op-test`);
 }
 
 function runScript(
@@ -154,7 +162,7 @@ const HELP = [
   '  dmesg [-C|-c], sleep SECONDS, at TIME (a moment of the scenario). Between them ; or &&; * in paths; # begins a',
   '  comment. Which files there are: docs/kernel-files.md.',
   '',
-  'Exit status: 0 all well; 1 a command or the procedure failed; 2 bad usage.',
+  'Exit status: 0 all well; 1 a command or the procedure failed, or the procedure tested nothing; 2 bad usage.',
   '',
   'Examples:',
   "  phbsim kernel scenarios/driver-unaware-of-errors.yaml --at '60 ms' -- cat '/sys/bus/pci/devices/*/eeh_pe_state'",

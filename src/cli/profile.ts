@@ -31,6 +31,7 @@ interface Row {
 const HOPS: Readonly<Record<TimingGroup, string>> = {
   bus: 'a processor to the chip',
   phb3: 'inside the bridge',
+  p7ioc: 'inside the bridges of a POWER7',
   link: 'each link, with the buffers at its ends',
   endpoint: 'each card',
   switch: 'through a switch',

@@ -1,8 +1,11 @@
-/** `phbsim regs phb3 [NAME]`: the chip's registers and tables as they are declared. */
+/** `phbsim regs phb3|p7ioc [NAME]`: the chip's registers and tables as they are declared. */
 import { Command } from 'commander';
 import { hex64 } from '../hw/bits.js';
 import type { FieldInfo, NamedRegisterBank, RegisterInfo } from '../hw/register.js';
 import type { TableDeclaration } from '../hw/table.js';
+import { HUB_REGISTERS } from '../ioda1/registers/hub.js';
+import { PHB_REGISTERS as IODA1_PHB_REGISTERS } from '../ioda1/registers/phb.js';
+import { IODA_TABLES as IODA1_TABLES, RGC_TABLES, TCE_FORMAT } from '../ioda1/tables.js';
 import { PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, PBCQ_SPCI_REGISTERS } from '../ioda2/registers/pbcq.js';
 import { PHB_REGISTERS } from '../ioda2/registers/phb.js';
 import { IODA_TABLES, MEMORY_TABLES } from '../ioda2/tables.js';
@@ -25,13 +28,33 @@ interface Entry {
   readonly fields: readonly { readonly bits: string; readonly name: string; readonly about: string }[];
 }
 
-const BANKS: readonly NamedRegisterBank[] = [
-  PHB_REGISTERS,
-  PBCQ_NEST_REGISTERS,
-  PBCQ_PCI_REGISTERS,
-  PBCQ_SPCI_REGISTERS,
-];
-const CHIPS = ['phb3'];
+interface ChipDeclarations {
+  readonly banks: readonly NamedRegisterBank[];
+  /** By what the listing calls them. */
+  readonly tables: Readonly<Record<string, readonly TableDeclaration[]>>;
+}
+
+const CHIPS: ReadonlyMap<string, ChipDeclarations> = new Map([
+  [
+    'phb3',
+    {
+      banks: [PHB_REGISTERS, PBCQ_NEST_REGISTERS, PBCQ_PCI_REGISTERS, PBCQ_SPCI_REGISTERS],
+      tables: { 'on-chip table': Object.values(IODA_TABLES), 'memory table': Object.values(MEMORY_TABLES) },
+    },
+  ],
+  [
+    'p7ioc',
+    {
+      banks: [HUB_REGISTERS, IODA1_PHB_REGISTERS],
+      tables: {
+        'on-chip table': Object.values(IODA1_TABLES),
+        'hub table': Object.values(RGC_TABLES),
+        'memory table': [TCE_FORMAT],
+      },
+    },
+  ],
+]);
+const CHIP_NAMES = [...CHIPS.keys()];
 
 function fieldsOf(fields: readonly FieldInfo[]): Entry['fields'] {
   return fields.map(({ at, name, about }) => ({
@@ -61,11 +84,10 @@ function tableEntry(bank: string, table: TableDeclaration): Entry {
   };
 }
 
-function allEntries(): Entry[] {
+function entriesOf({ banks, tables }: ChipDeclarations): Entry[] {
   return [
-    ...BANKS.flatMap((bank) => bank.registers.map((register) => registerEntry(bank, register))),
-    ...Object.values(IODA_TABLES).map((table) => tableEntry('on-chip table', table)),
-    ...Object.values(MEMORY_TABLES).map((table) => tableEntry('memory table', table)),
+    ...banks.flatMap((bank) => bank.registers.map((register) => registerEntry(bank, register))),
+    ...Object.entries(tables).flatMap(([kind, list]) => list.map((table) => tableEntry(kind, table))),
   ];
 }
 
@@ -76,11 +98,12 @@ export function runRegs(
   options: RegsOptions,
   streams: TextStreams = HOST_STREAMS,
 ): number {
-  if (!CHIPS.includes(chip.toLowerCase())) {
-    streams.err(`phbsim regs: unknown chip "${chip}"; known: ${CHIPS.join(', ')}`);
+  const declarations = CHIPS.get(chip.toLowerCase());
+  if (declarations === undefined) {
+    streams.err(`phbsim regs: unknown chip "${chip}"; known: ${CHIP_NAMES.join(', ')}`);
     return 2;
   }
-  const found = allEntries().filter((entry) => name === undefined || matches(entry, name));
+  const found = entriesOf(declarations).filter((entry) => name === undefined || matches(entry, name));
   if (found.length === 0) {
     streams.err(`phbsim regs: ${chip} declares nothing called "${name}"; phbsim regs ${chip} lists every name`);
     return 1;
@@ -126,12 +149,21 @@ function formatEntry(entry: Entry): string {
 export function regsCommand(): Command {
   return new Command('regs')
     .description('show registers and tables with fields, reset value, source and certainty')
-    .argument('<chip>', CHIPS.join(', '))
+    .argument('<chip>', CHIP_NAMES.join(', '))
     .argument('[name]', 'name, part of a name, or offset such as 0x210; without it every name is listed')
     .option('--json', 'print as JSON')
     .addHelpText(
       'after',
-      ['', 'Examples:', '  phbsim regs phb3', '  phbsim regs phb3 PHB_TCE_KILL', '  phbsim regs phb3 pest'].join('\n'),
+      [
+        '',
+        'Offsets of the hub of a P7IOC count from its register base, those of a PHB from the base of either of its windows.',
+        '',
+        'Examples:',
+        '  phbsim regs phb3',
+        '  phbsim regs phb3 PHB_TCE_KILL',
+        '  phbsim regs phb3 pest',
+        '  phbsim regs p7ioc RGC_LDCP',
+      ].join('\n'),
     )
     .action((chip: string, name: string | undefined, options: RegsOptions) => {
       process.exitCode = runRegs(chip, name, options);

@@ -1,7 +1,10 @@
 /** `phbsim run <scenario>`: a machine boots, a fault strikes, and hardware and software do what they do. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS, type FaultDeclaration } from '../faults/catalogue.js';
+import { FaultPlanError } from '../faults/engine.js';
 import { rangeOf } from '../faults/parameters.js';
+import { CHIP_NAMES, type ChipName } from '../machine/chips.js';
+import { TopologyError } from '../machine/topology.js';
 import { ACTIONS, type ActionDeclaration } from '../scenario/action.js';
 import { anyNotMet, formatJunit, type Outcome } from '../scenario/junit.js';
 import { ScenarioError } from '../scenario/problems.js';
@@ -25,6 +28,7 @@ import { isFolder, scenarioFiles } from './run-files.js';
 import { type Progress, progressOf } from './run-progress.js';
 
 export interface RunOptions {
+  readonly chip?: ChipName;
   readonly json?: boolean;
   readonly junit?: string;
   readonly seed?: string;
@@ -34,9 +38,11 @@ export interface RunOptions {
   readonly trace?: number;
 }
 
+const STANDARD_INPUT = '-';
+const STANDARD_OUTPUT = '-';
 const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 /** What the person at the keyboard can mend. */
-const MENDABLE = [ScenarioError, UnreadableInputError];
+const MENDABLE = [ScenarioError, UnreadableInputError, FaultPlanError, TopologyError];
 
 /** Exit status: 0 all expectations met, 1 some not, 2 a scenario cannot be read, or the file cannot be written. */
 export function runRun(paths: readonly string[], options: RunOptions, streams: Streams = HOST_STREAMS): number {
@@ -84,6 +90,7 @@ function runOne(file: string, options: RunOptions, streams: Streams, progress: P
     const text = decodeText(name, readInput(file, streams), WANTED);
     const scenario = readScenario(name, text, profileOpener(file, streams));
     const result = runScenario(scenario, {
+      ...(options.chip === undefined ? {} : { chip: options.chip }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.profile === undefined ? {} : { timing: profileFrom(options.profile, streams) }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
@@ -130,7 +137,7 @@ function formatOutcome({ result, again }: Extract<Outcome, { again: string }>): 
   return [head, ...lines, ...(wrong.length === 0 ? [] : [`         again:    ${again}`])].join('\n');
 }
 
-const NAME_WIDTH = 34;
+const NAME_WIDTH = 38;
 
 function formatTotals(outcomes: readonly Outcome[]): string {
   const ran = outcomes.flatMap((outcome) => ('result' in outcome ? [outcome.result] : []));
@@ -140,9 +147,11 @@ function formatTotals(outcomes: readonly Outcome[]): string {
   return `\n${met} of ${outcomes.length} scenarios went as they say${rest}`;
 }
 
-function againOf(file: string, { profile }: RunOptions, seed: string): string {
+function againOf(file: string, { chip, profile }: RunOptions, seed: string): string {
+  const other = chip === undefined ? '' : ` --chip ${chip}`;
   const timing = profile === undefined ? '' : ` --profile ${shellWord(profile)}`;
-  return `phbsim run ${shellWord(file)}${timing} --seed ${shellWord(seed)}`;
+  const command = `phbsim run ${shellWord(file)}${other}${timing} --seed ${shellWord(seed)}`;
+  return [file, profile].includes(STANDARD_INPUT) ? `${command} < FILE  # FILE: what came on standard input` : command;
 }
 
 function shellWord(word: string): string {
@@ -187,14 +196,17 @@ export function runCommand(): Command {
   const command = new Command('run')
     .description('run scenarios: boot, let faults strike, tell what happened and whether it was as expected')
     .argument('[scenario...]', 'scenario files (YAML), or folders of them; - reads standard input')
-    .option('--json', 'print the whole outcome as JSON; of several, a list')
+    .addOption(
+      new Option('--json', 'print the whole outcome as JSON; of several, a list').conflicts(['timeline', 'trace']),
+    )
     .option('--junit <file>', 'also write the outcome as JUnit XML')
     .option('--seed <text>', 'seed of all chance, instead of the one in the file')
+    .addOption(new Option('--chip <name>', 'run on this chip, instead of the one in the file').choices(CHIP_NAMES))
     .option('--profile <name-or-file>', 'timing profile, instead of the one in the file; see phbsim profile --help')
     .option('--log', 'show the logs of firmware and kernel since power-on')
-    .option('--timeline', 'print nothing but the timeline')
+    .addOption(new Option('--timeline', 'print nothing but the timeline').conflicts(['log', 'trace']))
     .option('--trace <count>', 'also show the last trace records', recordCount)
-    .option('--faults', 'list the kinds of faults a scenario can have')
+    .addOption(new Option('--faults', 'list the kinds of faults a scenario can have').conflicts('actions'))
     .option('--actions', 'list what an operator can do in a scenario')
     .addHelpText(
       'after',
@@ -216,6 +228,8 @@ export function runCommand(): Command {
     const wanted = (['faults', 'actions'] as const).find((list) => options[list] === true);
     if (wanted !== undefined)
       HOST_STREAMS.out(options.json === true ? JSON.stringify(catalogues[wanted], undefined, 2) : lists[wanted]());
+    else if (options.json === true && options.junit === STANDARD_OUTPUT)
+      command.error('phbsim run: JSON and JUnit XML would both go to standard output: give --junit a file');
     else if (paths.length === 0) command.error('phbsim run: name a scenario file, such as scenarios/link-lost.yaml');
     else process.exitCode = runRun(paths, options);
   });

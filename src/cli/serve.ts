@@ -7,6 +7,7 @@ import { MemoryFileOptionError, parseMemoryFile, readMachineFile } from '../cosi
 import { CommandError } from '../cosim/qtest-words.js';
 import { ListenError, QtestServer } from '../cosim/server.js';
 import { MemoryFileError } from '../hw/memory-file.js';
+import { CHIPS, DEFAULT_CHIP } from '../machine/chips.js';
 import { ScenarioError } from '../scenario/problems.js';
 import { HOST_STREAMS, readInput, shownName, type TextStreams, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
@@ -89,12 +90,13 @@ function machineOf(file: string, streams: TextStreams): CosimMachineOptions {
   return readMachineFile(name, text, profileOpener(file, streams));
 }
 
-function describe({ slots, memory, firmware }: CosimMachineOptions): string {
+function describe({ chip = DEFAULT_CHIP, slots, memory, firmware }: CosimMachineOptions): string {
+  const what = CHIPS[chip].describe(slots.length);
   const phbs = slots.map((card, phb) => `PHB${phb} ${card}`).join(', ');
   const base = (memory.baseAddress ?? 0).toString(16);
   const shared = memory.file === undefined ? '' : ` shared through ${memory.file}`;
   const booted = firmware === 'skiboot' ? '; firmware has booted' : '';
-  return `${phbs}; ${formatByteSize(memory.sizeBytes)} of memory at 0x${base}${shared}${booted}. Stop with Ctrl-C.`;
+  return `${what}: ${phbs}; ${formatByteSize(memory.sizeBytes)} of memory at 0x${base}${shared}${booted}. Stop with Ctrl-C.`;
 }
 
 function messageOf(error: Error): string {
@@ -132,6 +134,8 @@ export function serveCommand(): Command {
         '  { phbs: 3, memory: 2 GiB, slots: { 0: edu, 1: nvme, 2: nic }, dma-mask: 0xffffffff, firmware: skiboot }',
         'Cards are nic, edu, nvme, e1000e or empty; dma-mask is of the edu devices; firmware is none (default) or skiboot.',
         'profile names the timing of everything but the bus, which takes no time here.',
+        'chip: p7ioc makes it a POWER7 with up to six PHBs on one hub: registers of the hub at 0x3ef00000000, of PHB n there',
+        'at n * 64 KiB and, once firmware has set up the crossbar, at 0x80000 + n * 64 KiB; interrupts of the hub from 0x2000.',
         'Virtual time moves only by clock_step and clock_set; a load from a device takes the time it needs.',
         'irq_intercept_in interrupts reports every interrupt as "IRQ raise N" and "IRQ lower N",',
         'irq_intercept_in /machine/chip[0]/core[1]/thread[0] the line to the processor.',

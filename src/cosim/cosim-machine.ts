@@ -1,5 +1,6 @@
 /**
- * A PowerNV machine for software outside: QEMU's powernv8 address map, and virtual time in the client's hand.
+ * A PowerNV machine for software outside, and virtual time in the client's hand: a POWER8 with the address map of QEMU's
+ * powernv8, or a POWER7 with a P7IOC.
  *
  * The bus takes no time, so memory, registers, tables and SCOMs answer with the clock standing still. What hangs below a
  * root port cannot: a load or a configuration request to a device lets time pass up to its completion (about a
@@ -12,9 +13,11 @@ import type { AccessSize } from '../hw/host-port.js';
 import type { SystemMemory, SystemMemoryOptions } from '../hw/memory.js';
 import { SyncHost } from '../hw/sync-host.js';
 import type { BusTiming } from '../hw/system-bus.js';
-import type { Phb3 } from '../ioda2/phb3.js';
+import { CHIPS, type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
 import { QEMU_POWERNV8 } from '../machine/hostboot.js';
-import { type Card, PowerNv8 } from '../machine/powernv8.js';
+import type { Card, MachineOptions, MachinePhb, PowerMachine } from '../machine/machine.js';
+import { PowerNv7 } from '../machine/powernv7.js';
+import { PowerNv8 } from '../machine/powernv8.js';
 import { POWER8_TIMING, type TimingProfile } from '../machine/timing-profile.js';
 import { Edu } from '../pcie/edu.js';
 import { Nic } from '../pcie/nic.js';
@@ -34,6 +37,8 @@ export const CARD_KINDS = ['empty', 'nic', 'nvme', 'e1000e', 'edu'] as const;
 export type CardKind = (typeof CARD_KINDS)[number];
 
 export interface CosimMachineOptions {
+  /** Default PHB3. */
+  readonly chip?: ChipName;
   /** What is in the slot of each PHB; its length is the number of PHBs. */
   readonly slots: readonly CardKind[];
   readonly memory: SystemMemoryOptions;
@@ -65,15 +70,16 @@ export class CosimMachine implements QtestTarget {
   readonly sim: Simulator;
   readonly memory: SystemMemory;
   readonly interrupts: InterceptedInterrupts;
-  readonly phbs: readonly Phb3[];
+  readonly phbs: readonly MachinePhb[];
   private readonly space: AddressSpace;
   private readonly firmware: Firmware;
 
   constructor(options: CosimMachineOptions = DEFAULT_COSIM_MACHINE) {
     const { slots } = options;
-    const machine = new PowerNv8({
-      ...{ phbs: slots.length, memory: options.memory, addressMap: QEMU_POWERNV8 },
-      timing: { ...(options.timing ?? POWER8_TIMING), bus: INSTANT_BUS },
+    const { chip = DEFAULT_CHIP } = options;
+    const machine = BUILDERS[chip]({
+      ...{ phbs: slots.length, memory: options.memory },
+      timing: { ...(options.timing ?? CHIPS[chip].timing), bus: INSTANT_BUS },
       // Any number of accesses may come at one instant; what runs in circles is found by StandstillError.
       instantBudget: Number.POSITIVE_INFINITY,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
@@ -86,7 +92,7 @@ export class CosimMachine implements QtestTarget {
     this.interrupts = machine.interrupts as InterceptedInterrupts;
     machine.bus.attachMmio(new PresenterPage(machine.bus, this.interrupts));
     this.space = new AddressSpace(new SyncHost(machine.bus), this.memory);
-    this.firmware = new Firmware(this.sim, machine.cpu('firmware'), slots.length);
+    this.firmware = new Firmware(this.sim, machine.cpu('firmware'), machine.firmwarePlaces());
     if (options.firmware === 'skiboot') this.start();
   }
 
@@ -176,6 +182,11 @@ export class CosimMachine implements QtestTarget {
     sim.run({ untilNs: sim.now + DRAIN_NS, when: () => sim.pendingEvents <= MOST_PENDING_EVENTS / 2 });
   }
 }
+
+const BUILDERS: Readonly<Record<ChipName, (options: MachineOptions) => PowerMachine>> = {
+  phb3: (options) => new PowerNv8({ ...options, addressMap: QEMU_POWERNV8 }),
+  p7ioc: (options) => new PowerNv7(options),
+};
 
 function cardOf(sim: Simulator, phb: number, options: CosimMachineOptions): Card | undefined {
   const { slots, dmaMask, timing = POWER8_TIMING } = options;

@@ -4,7 +4,7 @@
  * away in the middle leaves it running: the next clock_step carries it on.
  */
 import type { HostPort } from '../hw/host-port.js';
-import { scomPlace } from '../machine/system.js';
+import type { FirmwarePlaces } from '../opal/boot.js';
 import { Opal } from '../opal/opal.js';
 import { invokeOpal, type OpalCall, opalCall } from '../opal/opal-abi.js';
 import { OpalStatus } from '../opal/opal-api.js';
@@ -32,7 +32,7 @@ export class Firmware {
   constructor(
     private readonly sim: Simulator,
     private readonly port: HostPort,
-    private readonly phbCount: number,
+    private readonly places: FirmwarePlaces,
   ) {}
 
   /** `boot`, or a call by token or name with its registers as words; gives the return code. */
@@ -55,7 +55,7 @@ export class Firmware {
     if (this.opal !== undefined) throw new CommandError('firmware has booted already');
     this.opal = new Opal(this.port, {
       heapBase: this.heapBase(),
-      phbs: Array.from({ length: this.phbCount }, (_, index) => ({ index, ...scomPlace(index) })),
+      ...this.places,
     });
     this.boots = this.sim.spawn('firmware boot', this.opal.boot());
     yield* runInSlices(this.sim, { process: this.boots });

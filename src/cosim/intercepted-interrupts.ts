@@ -5,7 +5,7 @@
  * delivered, a level is told when it changes. While nobody does, the presentation controller of the thread has them.
  * (M) QEMU's own PHB3 has no lines that its qtest could intercept; the line to the thread it has.
  */
-import { INTERRUPT_PRESENTED, MASKED_PRIORITY } from '../hw/interrupts.js';
+import { INTERRUPT_PRESENTED, type InterruptLevel, MASKED_PRIORITY } from '../hw/interrupts.js';
 import type { Simulator } from '../sim/simulator.js';
 import type { Trace } from '../sim/trace.js';
 import { InterruptPresenter } from './interrupt-presenter.js';
@@ -40,9 +40,9 @@ export class InterceptedInterrupts extends InterruptPresenter {
     else super.signal(irq, server, priority);
   }
 
-  override setLevel(irq: number, server: number, priority: number, asserted: boolean): void {
-    super.setLevel(irq, server, priority, asserted);
-    const isHigh = asserted && priority < MASKED_PRIORITY;
+  override setLevel(irq: number, server: number, priority: number, level: InterruptLevel): void {
+    super.setLevel(irq, server, priority, level);
+    const isHigh = level === 'asserted' && priority < MASKED_PRIORITY;
     if (isHigh === this.asserted.has(irq)) return;
     if (isHigh) this.asserted.add(irq);
     else this.asserted.delete(irq);

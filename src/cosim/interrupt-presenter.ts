@@ -12,6 +12,7 @@ import {
   INTERRUPT_REJECTED,
   INTERRUPT_TAKEN,
   InterruptController,
+  type InterruptLevel,
   MASKED_PRIORITY,
   type PresentedInterrupt,
 } from '../hw/interrupts.js';
@@ -67,8 +68,8 @@ export class InterruptPresenter extends InterruptController {
   }
 
   /** As in QEMU a level that goes away does not take back what XISR shows. */
-  override setLevel(irq: number, server: number, priority: number, asserted: boolean): void {
-    if (!asserted) {
+  override setLevel(irq: number, server: number, priority: number, level: InterruptLevel): void {
+    if (level === 'released') {
       this.assertedLevels.delete(irq);
       return;
     }

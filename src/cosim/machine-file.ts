@@ -2,14 +2,14 @@
 import { statSync } from 'node:fs';
 import { isMap, parseDocument } from 'yaml';
 import type { SystemMemoryOptions } from '../hw/memory.js';
-import { PHBS_PER_CHIP } from '../machine/powernv8.js';
+import { CHIP_NAMES, CHIPS, DEFAULT_CHIP } from '../machine/chips.js';
 import { type OpenProfile, readNamedProfile, readTimingProfile } from '../scenario/read-profile.js';
 import { MapReader, Reader, type Value } from '../scenario/reader.js';
 import { BYTE_SIZE_REMEDY, parseByteSize } from './byte-size.js';
 import { CARD_KINDS, type CardKind, type CosimMachineOptions, DEFAULT_COSIM_MACHINE } from './cosim-machine.js';
 import { FIRMWARE_KINDS } from './firmware.js';
 
-const KEYS = ['phbs', 'memory', 'slots', 'dma-mask', 'firmware', 'profile'] as const;
+const KEYS = ['chip', 'phbs', 'memory', 'slots', 'dma-mask', 'firmware', 'profile'] as const;
 const LEAST_MEMORY_BYTES = 2 ** 16;
 const MOST_MEMORY_BYTES = 2 ** 46;
 const BUS_END = 2 ** 50;
@@ -20,8 +20,10 @@ export function readMachineFile(file: string, text: string, open?: OpenProfile):
   const machine = machineMap(reader);
   machine.only(KEYS);
   const wanted = machine.get('slots');
-  const phbs = machine.get('phbs')?.integer(1, PHBS_PER_CHIP) ?? PHBS_PER_CHIP;
-  const slots = wanted === undefined ? DEFAULT_COSIM_MACHINE.slots.slice(0, phbs) : readSlots(wanted, phbs);
+  const chip = machine.get('chip')?.oneOf(CHIP_NAMES, 'chip');
+  const { mostPhbs } = CHIPS[chip ?? DEFAULT_CHIP];
+  const phbs = machine.get('phbs')?.integer(1, mostPhbs) ?? mostPhbs;
+  const slots = wanted === undefined ? usualSlots(phbs) : readSlots(wanted, phbs);
   const memory = machine.get('memory');
   const sizeBytes = memory === undefined ? DEFAULT_COSIM_MACHINE.memory.sizeBytes : readMemory(memory);
   const dmaMask = machine.get('dma-mask')?.word();
@@ -30,6 +32,7 @@ export function readMachineFile(file: string, text: string, open?: OpenProfile):
   reader.finish();
   return {
     ...{ slots, memory: { sizeBytes: sizeBytes! } },
+    ...(chip === undefined ? {} : { chip }),
     ...(dmaMask === undefined ? {} : { dmaMask }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(profile === undefined ? {} : { timing: readTimingProfile(profile.file, profile.text) }),
@@ -53,6 +56,11 @@ function machineMap(reader: Reader): MapReader {
     reader.finish();
   }
   return new MapReader(reader, contents as ConstructorParameters<typeof MapReader>[1], 'the machine');
+}
+
+/** What the first slots of the default machine have; more of them are empty. */
+function usualSlots(phbs: number): CardKind[] {
+  return Array.from({ length: phbs }, (_, phb) => DEFAULT_COSIM_MACHINE.slots[phb] ?? 'empty');
 }
 
 /** By number of the PHB; those not named are empty. */

@@ -58,14 +58,16 @@ export class EehCheck {
       settings.statistics.noNode++;
       return 0;
     }
-    if (edev.pe === undefined) {
+    // Kept from here on: while firmware is asked, the device may be unplugged and lose its PE.
+    const { pe } = edev;
+    if (pe === undefined) {
       settings.statistics.ignoredChecks++;
       this.ctx.log.debug(`EEH: Ignored check for ${edev.logPrefix}`);
       return 0;
     }
     if ((yield* this.checkPhb(edev, callers)) > 0) return 1;
-    if (edev.pe.isPassed) return 0;
-    return yield* this.confirmLock.hold(this.confirm(edev, edev.pe, callers));
+    if (pe.isPassed) return 0;
+    return yield* this.confirmLock.hold(this.confirm(edev, pe, callers));
   }
 
   /** Above 0: the whole PHB is cut off and will be recovered. */

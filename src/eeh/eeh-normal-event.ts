@@ -3,10 +3,11 @@
  * Source: linux eeh_driver.c: eeh_handle_normal_event.
  */
 import type { Process } from '../sim/process.js';
+import { announceFailure, setChannels } from './channel-state.js';
 import type { KernelContext } from './context.js';
 import type { ErsVote } from './drivers/votes.js';
 import type { EehDump } from './eeh-dump.js';
-import { type ChannelState, DevMode, EehLimits, EehOption, PeState, PeType, QueryState } from './eeh-flags.js';
+import { DevMode, EehLimits, EehOption, PeState, PeType, QueryState } from './eeh-flags.js';
 import { hotplugSection, recoverySection } from './eeh-locking.js';
 import { type EehPe, isActionable } from './eeh-pe.js';
 import type { EehReport } from './eeh-report.js';
@@ -216,10 +217,7 @@ export class EehNormalEvent {
     const { log, quirks } = this.ctx;
     log.err(`EEH: Unable to recover from failure from ${pe.label}.\nPlease try reseating or replacing it`);
     yield* this.parts.dump.collect(pe, 'permanent');
-    if (quirks.permanentFailureNotice === 'drivers-told') yield* this.parts.report.tell('failure', pe);
-    setChannels(pe, 'perm-failure');
-    setInterrupts(pe, 'off');
-    if (quirks.permanentFailureNotice === 'drivers-not-told') yield* this.parts.report.tell('failure', pe);
+    yield* announceFailure(pe, this.parts.report, quirks.permanentFailureNotice);
     if (quirks.recoveringFlag === 'cleared') pe.clearState(PeState.RECOVERING);
     pe.markState(PeState.REMOVED);
     if (pe.is(PeType.VF)) {
@@ -232,13 +230,6 @@ export class EehNormalEvent {
     const bus = this.parts.tree.busOf(pe);
     if (bus !== undefined) yield* hotplugSection(this.ctx, this.parts.hotplug.removeDevices(bus));
     else log.err(`eeh_handle_normal_event: PCI bus for ${pe.label} disappeared`);
-  }
-}
-
-/** Only devices recovery may deal with; one that was given up stays given up. */
-export function setChannels(pe: EehPe, state: ChannelState): void {
-  for (const edev of pe.devicesBelow()) {
-    if (isActionable(edev) && edev.device !== undefined) edev.device.channel = state;
   }
 }
 

@@ -3,11 +3,12 @@
  * Source: linux eeh_driver.c: eeh_handle_special_event; facts: eeh-linux 12.
  */
 import type { Process } from '../sim/process.js';
+import { announceFailure } from './channel-state.js';
 import type { KernelContext } from './context.js';
 import type { EehEvents } from './eeh-events.js';
 import { DevMode, PeState } from './eeh-flags.js';
 import { hotplugSection, recoverySection } from './eeh-locking.js';
-import { type EehNormalEvent, setChannels } from './eeh-normal-event.js';
+import type { EehNormalEvent } from './eeh-normal-event.js';
 import type { EehPe } from './eeh-pe.js';
 import type { EehReport } from './eeh-report.js';
 import type { EehTree } from './eeh-tree.js';
@@ -85,10 +86,7 @@ export class EehSpecialEvent {
     for (const pe of dead) {
       for (const edev of pe.devicesBelow()) edev.mode &= ~DevMode.NO_HANDLER;
       pe.clearState(PeState.PRI_BUS);
-      const told = this.ctx.quirks.permanentFailureNotice === 'drivers-told';
-      if (told) yield* this.parts.report.tell('failure', pe);
-      setChannels(pe, 'perm-failure');
-      if (!told) yield* this.parts.report.tell('failure', pe);
+      yield* announceFailure(pe, this.parts.report, this.ctx.quirks.permanentFailureNotice);
     }
     for (const phbPe of this.parts.tree.allPhbPes) {
       if (!phbPe.in(PeState.ISOLATED) || phbPe.in(PeState.RECOVERING)) continue;

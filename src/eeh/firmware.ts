@@ -74,15 +74,25 @@ export interface InjectRequest {
   readonly mask: bigint;
 }
 
+/** A place in configuration space. */
+export interface ConfigPlace {
+  readonly bdfn: number;
+  readonly offset: number;
+  readonly size: 1 | 2 | 4;
+}
+
 export interface OpalCalls {
   pciConfigRead(phbId: number, bdfn: number, offset: number, size: 1 | 2 | 4): Process<ConfigReadResult>;
-  pciConfigWrite(phbId: number, bdfn: number, offset: number, size: 1 | 2 | 4, value: number): Process<number>;
+  pciConfigWrite(phbId: number, at: ConfigPlace, value: number): Process<number>;
   pciSetPe(phbId: number, request: SetPeRequest): Process<number>;
   pciSetPeltv(phbId: number, parent: number, child: number, action: number): Process<number>;
   pciMapPeMmioWindow(phbId: number, request: MmioSegmentRequest): Process<number>;
   pciMapPeDmaWindow(phbId: number, request: DmaWindowRequest): Process<number>;
   pciMapPeDmaWindowReal(phbId: number, request: BypassWindowRequest): Process<number>;
   pciSetPhbMemWindow(phbId: number, request: MemWindowRequest): Process<number>;
+  /** Bridges of the first kind: entry `mve` lets in messages of the requesters of a PE, once it is enabled. */
+  pciSetMve(phbId: number, mve: number, pe: number): Process<number>;
+  pciSetMveEnable(phbId: number, mve: number, state: number): Process<number>;
   pciPhbMmioEnable(phbId: number, type: number, window: number, enable: number): Process<number>;
   pciEehFreezeStatus(phbId: number, pe: number): Process<FreezeStatusResult>;
   pciEehFreezeClear(phbId: number, pe: number, action: number): Process<number>;
@@ -146,7 +156,7 @@ export interface PhbNode {
   /** `ibm,p7ioc-pciex`, `ibm,ioda2-phb` and so on; absent: a bridge of the second kind. */
   readonly compatible?: readonly string[];
   /** ibm,opal-hubid, of the hub a P7IOC bridge belongs to. */
-  readonly hubId?: bigint;
+  readonly hubId?: number | bigint;
   /** PCI domain; default: position among the PHBs. */
   readonly domain?: number;
   /** ibm,opal-num-pes, ibm,opal-reserved-pe */
@@ -154,8 +164,8 @@ export interface PhbNode {
   readonly reservedPe: number;
   /** The 32-bit window of `ranges`. */
   readonly m32: MemoryWindow;
-  /** ibm,opal-m64-window, and the M64 BAR the kernel spends on it (the last one of the available range). */
-  readonly m64?: MemoryWindow & { readonly bar: number };
+  /** ibm,opal-m64-window. `bar`: the M64 BAR the kernel spends on it, the last one of the available range. */
+  readonly m64?: MemoryWindow & { readonly bar?: number };
   /** ibm,opal-tce-kill */
   readonly tceKillAddress: number;
   /** The register page, first of `reg`. Only debugfs reaches it. */

@@ -3,57 +3,45 @@
  * recover, and what tools may look at. It holds the firmware's calls and a host port, nothing of the chip.
  */
 import type { HostPort } from '../hw/host-port.js';
-import { FreezeAction, MmioEnable, OpalStatus, ResetAssert, ResetScope, WindowType } from '../opal/opal-api.js';
+import { FreezeAction, OpalStatus, ResetAssert, ResetScope } from '../opal/opal-api.js';
 import type { Process } from '../sim/process.js';
 import type { Simulator } from '../sim/simulator.js';
-import { AddressCache } from './address-cache.js';
+import type { AddressCache } from './address-cache.js';
 import type { KernelContext } from './context.js';
 import type { PciDriver } from './drivers/driver.js';
-import { DriverCore } from './drivers/driver-core.js';
-import { DriverServices } from './drivers/services.js';
-import { EehConfig } from './eeh-config.js';
-import { EehCheck } from './eeh-core.js';
-import { EehDump } from './eeh-dump.js';
-import { EehEvents } from './eeh-events.js';
-import { EehIo } from './eeh-io.js';
+import type { DriverCore } from './drivers/driver-core.js';
+import type { DriverServices } from './drivers/services.js';
+import type { EehCheck } from './eeh-core.js';
+import type { EehEvents } from './eeh-events.js';
+import type { EehIo } from './eeh-io.js';
 import { EEHD } from './eeh-locking.js';
-import { EehNormalEvent } from './eeh-normal-event.js';
-import { EehDev, type EehPe } from './eeh-pe.js';
+import type { EehNormalEvent } from './eeh-normal-event.js';
+import type { EehPe } from './eeh-pe.js';
 import { EehProbe } from './eeh-probe.js';
-import { EehReport, type Uevent } from './eeh-report.js';
-import { EehReset } from './eeh-reset.js';
-import { EehResetDevice } from './eeh-reset-device.js';
+import type { EehReport, Uevent } from './eeh-report.js';
 import { EehSettings, type EehStatistics } from './eeh-settings.js';
-import { EehSpecialEvent } from './eeh-special-event.js';
-import { EehThaw } from './eeh-thaw.js';
-import { EehTree } from './eeh-tree.js';
+import type { EehSpecialEvent } from './eeh-special-event.js';
+import type { EehTree } from './eeh-tree.js';
 import type { OpalCalls, PhbNode } from './firmware.js';
-import { HotplugSlots } from './hotplug-slot.js';
-import { InterruptLines } from './interrupt-lines.js';
+import type { HotplugSlots } from './hotplug-slot.js';
+import { coreParts, driverParts, recoveryParts } from './kernel-parts.js';
 import { DEFAULT_KERNEL_VERSION, type KernelQuirks, type KernelVersion, quirksOf } from './kernel-versions.js';
 import { KernelLog } from './log.js';
-import { PassedPes } from './passthrough.js';
-import { OwnersSavedState, PcieResetState } from './passthrough-state.js';
-import { PciBusReset } from './pci/bus-reset.js';
-import { configTarget, PciConfig } from './pci/config.js';
+import type { PassedPes } from './passthrough.js';
+import type { PcieResetState } from './passthrough-state.js';
+import { configTarget, type PciConfig } from './pci/config.js';
 import { PciController, type PciDevice } from './pci/device.js';
-import { DeviceEnable } from './pci/enable.js';
-import { PciExpress } from './pci/express.js';
-import { PciHotplug } from './pci/hotplug.js';
-import { PciMessages } from './pci/messages.js';
-import { DeviceRegistration } from './pci/registration.js';
+import type { DeviceEnable } from './pci/enable.js';
+import type { PciHotplug } from './pci/hotplug.js';
+import type { DeviceRegistration } from './pci/registration.js';
 import { HEADER } from './pci/regs.js';
-import { PciResources } from './pci/resources.js';
-import { PciSavedState } from './pci/saved-state.js';
-import { PciScan } from './pci/scan.js';
-import { SysfsReset } from './pci/sysfs-reset.js';
-import { EehPlatform } from './powernv/eeh-platform.js';
-import { EehPlatformReset } from './powernv/eeh-reset.js';
-import { DEFAULT_DMA, type DmaOptions, Iommu } from './powernv/iommu.js';
-import { NextError } from './powernv/next-error.js';
+import type { PciResources } from './pci/resources.js';
+import type { PciScan } from './pci/scan.js';
+import type { SysfsReset } from './pci/sysfs-reset.js';
+import type { EehPlatform } from './powernv/eeh-platform.js';
+import { DEFAULT_DMA, type DmaOptions } from './powernv/iommu.js';
 import { OpalEvents } from './powernv/opal-events.js';
-import { PeSetup } from './powernv/pe-setup.js';
-import { RangeAllocator } from './powernv/range-allocator.js';
+import type { PeSetup } from './powernv/pe-setup.js';
 import { RescanLock } from './rescan-lock.js';
 import { KernelClock, type SleepRounding } from './sleep.js';
 
@@ -109,7 +97,6 @@ export class LinuxKernel {
   readonly context: KernelContext;
   private readonly scan: PciScan;
   private readonly resources: PciResources;
-  private readonly probe: EehProbe;
   private readonly enable: DeviceEnable;
   private readonly registration: DeviceRegistration;
   private readonly report: EehReport;
@@ -130,7 +117,7 @@ export class LinuxKernel {
       quirks: { ...quirksOf(options.version ?? DEFAULT_KERNEL_VERSION), ...options.quirks },
       bootProcessor: options.bootProcessor ?? 0,
       controllers: options.phbs.map((node, index) => new PciController(node, index)),
-      rescanLock: new RescanLock(sim, this.log, [EEHD]),
+      rescanLock: new RescanLock(sim, this.log),
     };
     this.context = ctx;
     const { settings } = this;
@@ -138,82 +125,34 @@ export class LinuxKernel {
     settings.earlyLog = options.earlyLog ?? 'off';
     settings.maxFreezes = options.maxFreezes ?? settings.maxFreezes;
 
-    // From the bottom up: config space and PEs, EEH's records and checks, drivers, recovery.
-    const { start, sizeBytes } = options.memory ?? DEFAULT_MEMORY;
-    const memory = new RangeAllocator('system memory of the kernel', start, sizeBytes);
-    this.config = new PciConfig(opal);
-    this.scan = new PciScan(ctx, this.config);
-    this.resources = new PciResources(ctx, this.config);
-    this.peSetup = new PeSetup(ctx, new Iommu(ctx, memory, { ...DEFAULT_DMA, ...options.dma }));
-    this.enable = new DeviceEnable(this.log, this.config);
-    const { enable } = this;
-
-    this.tree = new EehTree(this.log);
-    this.platform = new EehPlatform(ctx, settings);
-    this.events = new EehEvents(ctx, settings);
-    this.addressCache = new AddressCache(this.log);
-    const { tree, platform, events, addressCache: cache, peSetup } = this;
-    const eehConfig = new EehConfig(ctx, platform);
-    this.check = new EehCheck(ctx, { settings, tree, events, cache, platform });
-    this.config.attachGuard({
-      checkDevice: (record) => this.check.checkDevice(record instanceof EehDev ? record : undefined),
-      clearSilently: (controller, peNumber) => platform.clearSilently(controller, peNumber),
-    });
-    const lines = new InterruptLines(ctx);
+    const memory = options.memory ?? DEFAULT_MEMORY;
+    const core = coreParts(ctx, settings, { memory, dma: { ...DEFAULT_DMA, ...options.dma } });
+    ({ config: this.config, scan: this.scan, resources: this.resources, peSetup: this.peSetup } = core);
+    ({ enable: this.enable, tree: this.tree, platform: this.platform, events: this.events } = core);
+    ({ cache: this.addressCache, check: this.check } = core);
     this.opalEvents = new OpalEvents(ctx, {
-      lines,
+      lines: core.lines,
       onPciError: () => this.onPciError(),
       interrupts: options.firmwareInterrupts ?? [],
       ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     });
-    this.probe = new EehProbe(ctx, { settings, tree, config: eehConfig, cache, peSetup, start: () => this.startEeh() });
-
-    this.io = new EehIo(port, this.check);
-    this.driverCore = new DriverCore(ctx);
-    const express = new PciExpress(this.config);
-    const state = new PciSavedState(ctx, this.config, express);
-    const messages = new PciMessages(ctx, this.config, peSetup);
-    const { io, config: pciConfig } = this;
-    this.services = new DriverServices(ctx, {
-      io,
-      config: pciConfig,
-      enable,
+    const { tree, cache, peSetup, eehConfig } = core;
+    const probe = new EehProbe(ctx, {
+      settings,
+      tree,
+      config: eehConfig,
+      cache,
       peSetup,
-      memory,
-      express,
-      state,
-      messages,
+      start: () => this.startEeh(),
     });
-    this.functionReset = new SysfsReset(ctx, this.config, express, state);
-    this.driverCore.useServices(this.services);
-    this.registration = new DeviceRegistration(this.config, peSetup, this.probe);
-    const { scan, resources, probe, registration, driverCore: drivers } = this;
-    this.hotplug = new PciHotplug(ctx, { scan, resources, peSetup, probe, enable, registration, drivers });
-    const { hotplug } = this;
 
-    const thaw = new EehThaw(ctx, platform);
-    this.slots = new HotplugSlots(ctx, {
-      ...{ config: this.config, platform, thaw, enable, messages, lines },
-      hotplug: () => hotplug,
-    });
-    const { slots } = this;
-    const busReset = new PciBusReset(ctx, this.config);
-    const platformReset = new EehPlatformReset(ctx, platform, tree, { busReset, slots });
-    const reset = new EehReset(ctx, { platform, platformReset, thaw, config: eehConfig, enable });
-    const resetDevice = new EehResetDevice(ctx, { tree, reset, thaw, config: eehConfig, hotplug });
-    const saved = new OwnersSavedState(state, eehConfig);
-    this.passed = new PassedPes(ctx, { settings, platform, thaw, reset, saved });
-    this.resetLine = new PcieResetState(ctx, { platform, platformReset, thaw, config: this.config, saved });
-    this.report = new EehReport(ctx);
-    const { report } = this;
-    const dump = new EehDump(ctx, platform, thaw, eehConfig);
-    this.normal = new EehNormalEvent(ctx, { settings, tree, thaw, dump, report, resetDevice, hotplug, slots });
-    const nextError = new NextError(ctx, { tree, events, platform });
-    this.special = new EehSpecialEvent(ctx, {
-      ...{ tree, events, nextError, report, hotplug },
-      normal: this.normal,
-      unmaskInterrupt: () => this.unmaskIfEnabled(),
-    });
+    const driver = driverParts(ctx, port, core, probe);
+    ({ io: this.io, drivers: this.driverCore, services: this.services, hotplug: this.hotplug } = driver);
+    ({ functionReset: this.functionReset, registration: this.registration } = driver);
+
+    const recovery = recoveryParts(ctx, { settings, core, driver, unmaskInterrupt: () => this.unmaskIfEnabled() });
+    ({ slots: this.slots, passed: this.passed, resetLine: this.resetLine } = recovery);
+    ({ report: this.report, normal: this.normal, special: this.special } = recovery);
   }
 
   /** Ends when the drivers are bound; the threads run on. */
@@ -305,11 +244,7 @@ export class LinuxKernel {
         yield* clock.msleep(left);
       yield* opal.pciReset(phbId, ResetScope.PHB_COMPLETE, ResetAssert.DEASSERT);
     }
-    if (node.m64 === undefined) return;
-    const { bar, cpuBase, sizeBytes } = node.m64;
-    const window = { type: WindowType.M64, window: bar, address: BigInt(cpuBase), size: BigInt(sizeBytes) };
-    yield* opal.pciSetPhbMemWindow(phbId, window);
-    yield* opal.pciPhbMmioEnable(phbId, WindowType.M64, bar, MmioEnable.SPLIT);
+    yield* this.peSetup.initM64(controller);
   }
 
   private *probePci(): Process<void> {
@@ -359,7 +294,7 @@ export class LinuxKernel {
       handleNormal: (pe: EehPe) => this.normal.handle(pe),
       handleSpecial: () => this.special.handle(),
     };
-    sim.spawn(EEHD, this.events.worker(handling), daemon);
+    sim.spawn(EEHD.name, this.events.worker(handling), daemon);
     for (const { name, body } of this.slots.workers()) sim.spawn(name, body, daemon);
     sim.spawn('kopald', this.opalEvents.kopald(), daemon);
     sim.spawn('OPAL interrupts', this.opalEvents.interruptThread(), daemon);

@@ -13,6 +13,15 @@ import { KernelOopsError } from './oops.js';
 /** Default of hung_task_timeout_secs. */
 const HUNG_TASK_SECONDS = 120;
 
+/** One thread, by itself and not by its name: it can be seen to ask for what it holds. */
+export interface KernelThread {
+  readonly name: string;
+}
+/** Of a call from outside only the name is known: several of one name are several tasks. */
+export type LockTask = KernelThread | string;
+
+const nameOf = (task: LockTask): string => (typeof task === 'string' ? task : task.name);
+
 export interface HungTask {
   readonly task: string;
   readonly sinceNs: TimeNs;
@@ -38,15 +47,13 @@ export class RescanLock {
   private readonly gone = new Set<number>();
   private readonly released: Signal;
   private readonly never: Signal;
-  private owner: string | undefined;
+  private owner: LockTask | undefined;
   /** Set once the owner can never release it. */
   private lost: 'holder-died' | 'holder-hangs' | undefined;
 
   constructor(
     private readonly sim: Simulator,
     private readonly log: KernelLog,
-    /** Names that stand for one thread each: only those can be seen to ask for what they hold. */
-    private readonly threads: readonly string[],
   ) {
     this.released = new Signal(sim, 'PCI rescan and remove released');
     this.never = new Signal(sim, 'a lock that is never released');
@@ -54,12 +61,12 @@ export class RescanLock {
 
   /** Who has it. */
   get holder(): string | undefined {
-    return this.owner;
+    return this.owner === undefined ? undefined : nameOf(this.owner);
   }
 
   /** Runs `body` under the lock. A task that dies of an oops in it never gives it back. */
-  *hold<T>(body: Process<T>, task: string): Process<T> {
-    if (this.owner === task && this.threads.includes(task)) yield* this.hangOnItself(task);
+  *hold<T>(body: Process<T>, task: LockTask): Process<T> {
+    if (typeof task !== 'string' && this.owner === task) yield* this.hangOnItself(task);
     const ticket = this.nextTicket++;
     let died = false;
     try {
@@ -75,27 +82,28 @@ export class RescanLock {
     }
   }
 
-  private *waitForTurn(task: string): Process<void> {
+  private *waitForTurn(task: LockTask): Process<void> {
     if (this.lost !== undefined) yield* this.hang(task, this.lost);
     yield* wait(this.released);
   }
 
   /** For the holder there is no way on: it stays where it is, as the real one does. */
-  private *hangOnItself(task: string): Process<void> {
+  private *hangOnItself(task: LockTask): Process<void> {
     this.lose('holder-hangs');
     yield* this.report(task, 'holds-it-already');
     yield* wait(this.never);
   }
 
-  private *hang(task: string, because: HungTask['because']): Process<void> {
+  private *hang(task: LockTask, because: HungTask['because']): Process<void> {
     throw new KernelHungTaskError(yield* this.report(task, because));
   }
 
-  private *report(task: string, because: HungTask['because']): Process<HungTask> {
-    const hung: HungTask = { task, sinceNs: this.sim.now, because, holder: this.owner ?? task };
+  private *report(task: LockTask, because: HungTask['because']): Process<HungTask> {
+    const name = nameOf(task);
+    const hung: HungTask = { task: name, sinceNs: this.sim.now, because, holder: this.holder ?? name };
     this.hungTasks.push(hung);
     yield* delay(seconds(HUNG_TASK_SECONDS));
-    this.log.err(`INFO: task ${task} blocked for more than ${HUNG_TASK_SECONDS} seconds.`);
+    this.log.err(`INFO: task ${name} blocked for more than ${HUNG_TASK_SECONDS} seconds.`);
     return hung;
   }
 

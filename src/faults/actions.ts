@@ -1,7 +1,6 @@
 /** How each fault is done: through the knobs of the card, its link or the switch, never through the bridge. */
 
-import { msbMasks } from '../hw/bits.js';
-import { NFIR_BITS } from '../ioda2/error-bits/nfir.js';
+import { HUB_UNIT_NAMES } from '../ioda1/error-bits/units.js';
 import type { RequestClass, WrongAnswer } from '../pcie/endpoint.js';
 import type { Link } from '../pcie/link.js';
 import type { LinkEnd } from '../pcie/link-end.js';
@@ -10,9 +9,10 @@ import { addressOf, memoryWrite, PAGE_4K } from '../pcie/tlp.js';
 import type { PacketClass, PacketDefect } from '../pcie/tlp-defects.js';
 import type { RandomStream } from '../sim/random.js';
 import type { TimeNs } from '../sim/time.js';
-import { type FaultKind, FUNCTION_ERRORS, type FunctionError, NEST_ERRORS, type NestError } from './catalogue.js';
-import type { ParameterValue } from './parameters.js';
-import type { CardTarget, FaultTarget, PageKind, PhbTarget } from './target.js';
+import { type HubErrorKind, hubUnitKey, type NestError } from './bridge-errors.js';
+import { type FaultKind, FUNCTION_ERRORS, type FunctionError } from './catalogue.js';
+import { DRAWN, type ParameterValue } from './parameters.js';
+import type { CardTarget, FaultTarget, HubTarget, PageKind, PhbTarget } from './target.js';
 
 /** One fault at the moment it strikes. */
 export interface StrikeContext {
@@ -34,10 +34,7 @@ type Action = (context: StrikeContext) => StrikeOutcome;
 const DONE: StrikeOutcome = {};
 const NOT_MASTER: StrikeOutcome = { missed: 'the bus master bit of the card is off' };
 
-/** The 64-bit MSI range, and the distance of two vectors in it. */
-const MSI64_BASE = 1n << 60n;
-const MSI_STRIDE = 16n;
-const MSI_DATA = Uint8Array.of(0, 0, 0, 0);
+const IO_DATA = Uint8Array.of(0, 0, 0, 0);
 
 function onCard(action: (card: CardTarget, context: StrikeContext) => StrikeOutcome): Action {
   return (context) =>
@@ -59,9 +56,17 @@ function strayRead(card: CardTarget, address: bigint, bytes: number): StrikeOutc
   return { address };
 }
 
+/** The address that was asked for, if any. */
+function addressIn({ parameters }: StrikeContext): bigint | undefined {
+  const { address = DRAWN } = parameters;
+  return address === DRAWN ? undefined : BigInt(address);
+}
+
 /** An access of `bytes` that stays inside a page of the given kind. */
 function inPage(kind: PageKind, access: typeof strayWrite): Action {
   return onCard((card, context) => {
+    const address = addressIn(context);
+    if (address !== undefined) return access(card, address, numberIn(context, 'bytes'));
     const page = card.pages?.pick(kind, context.random);
     if (page === undefined) return { missed: `the driver of ${card.name} has no ${kind} page now` };
     return access(card, page, numberIn(context, 'bytes'));
@@ -70,7 +75,7 @@ function inPage(kind: PageKind, access: typeof strayWrite): Action {
 
 function message(kind: ErrorMessage): Action {
   return ({ target }) => {
-    if (target.kind === 'phb') return { missed: `${target.name} sends no messages` };
+    if (target.kind === 'phb' || target.kind === 'hub') return { missed: `${target.name} sends no messages` };
     if (target.kind === 'card') target.endpoint.sendErrorMessage(kind);
     else target.sendErrorMessage(kind);
     return DONE;
@@ -152,6 +157,8 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
   'dma-write-readonly': inPage('read-only', strayWrite),
   'dma-read-writeonly': inPage('write-only', strayRead),
   'dma-outside-window': onCard((card, context) => {
+    const wanted = addressIn(context);
+    if (wanted !== undefined) return strayWrite(card, wanted, numberIn(context, 'bytes'));
     if (card.pages === undefined) return { missed: `${card.name} has no DMA window now` };
     const { windowEnd, pageBytes } = card.pages;
     const beyond = windowEnd > FOUR_GIB ? windowEnd : FOUR_GIB;
@@ -163,8 +170,8 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
     return DONE;
   }),
   'foreign-msi': onCard((card, context) => {
-    const address = MSI64_BASE + BigInt(numberIn(context, 'vector')) * MSI_STRIDE;
-    return card.endpoint.dma.write(addressOf(address), MSI_DATA) ? { address } : NOT_MASTER;
+    const { address, data } = card.message(numberIn(context, 'vector'));
+    return card.endpoint.dma.write(addressOf(address), data) ? { address } : NOT_MASTER;
   }),
   'completer-abort': wrongAnswer('CA'),
   'unsupported-request': wrongAnswer('UR'),
@@ -182,16 +189,21 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
     card.link.surpriseRemove();
     return DONE;
   }),
-  fence: onPhb((phb, context) => phb.writeNest('NFIR_OR', nestBits(choiceIn(context, 'error') as NestError))),
+  fence: onPhb((phb, context) => phb.raiseFatal(choiceIn(context, 'error') as NestError)),
   'reset-stuck': onPhb((phb) => phb.jamReset()),
+  'hub-error': onHub((hub, context) => {
+    const unit = HUB_UNIT_NAMES.find((name) => hubUnitKey(name) === choiceIn(context, 'unit'))!;
+    return hub.report(unit, choiceIn(context, 'error') as HubErrorKind);
+  }),
   'io-request': onCard(({ endpoint }) => {
     if (!endpoint.busMaster) return NOT_MASTER;
-    endpoint.transmit({ ...IO_WRITE, requesterId: endpoint.rid, data: MSI_DATA });
+    endpoint.transmit({ ...IO_WRITE, requesterId: endpoint.rid, data: IO_DATA });
     return DONE;
   }),
   'foreign-requester': onCard(({ endpoint, pages }, context) => {
     if (!endpoint.busMaster) return NOT_MASTER;
-    const address = BigInt(context.random.below(2 ** 20) * (pages?.pageBytes ?? PAGE_4K));
+    const drawn = (): bigint => BigInt(context.random.below(2 ** 20) * (pages?.pageBytes ?? PAGE_4K));
+    const address = addressIn(context) ?? drawn();
     const data = new Uint8Array(numberIn(context, 'bytes')).fill(STRAY_BYTE);
     endpoint.transmit(memoryWrite(NOBODYS_RID, addressOf(address), data));
     return { address };
@@ -233,10 +245,13 @@ function onPhb(action: (phb: PhbTarget, context: StrikeContext) => void): Action
   };
 }
 
-/** `forced` are the bits that op-test sets to fence a PHB3. Source: op-test OpTestEEH.py. */
-function nestBits(error: NestError): bigint {
-  const names: readonly string[] = NEST_ERRORS[error];
-  return msbMasks(...NFIR_BITS.filter(({ name }) => names.includes(name)).map(({ bit }) => bit));
+/** An action that says why it missed. */
+function onHub(action: (hub: HubTarget, context: StrikeContext) => string | undefined): Action {
+  return (context) => {
+    if (context.target.kind !== 'hub') return { missed: `${context.target.name} is not a hub` };
+    const missed = action(context.target, context);
+    return missed === undefined ? DONE : { missed };
+  };
 }
 
 /** The tag is one that no card here uses for requests of its own. */

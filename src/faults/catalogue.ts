@@ -1,10 +1,15 @@
 /**
  * Every fault by name: what misbehaves, what may be set about it, and what the bridge should make of it.
- * What the bridge does with each is facts ioda2-phb3 7.6; the events are those of ioda2/error-bits/events.
+ * What the bridges do with each is facts ioda2-phb3 7.6 and ioda1-p7ioc 7.6; the events are those of a PHB3, and of a
+ * P7IOC where they differ.
  */
+import type { ErrorEventName as Ioda1EventName } from '../ioda1/error-bits/events.js';
+import { HUB_UNIT_NAMES } from '../ioda1/error-bits/units.js';
 import type { ErrorEventName } from '../ioda2/error-bits/events.js';
 import type { CorrectableError, UncorrectableError } from '../pcie/aer-capability.js';
+import { HUB_ERRORS, hubUnitKey, NEST_ERRORS, type NestError } from './bridge-errors.js';
 import {
+  ADDRESS,
   BYTES,
   COUNT,
   DIRECTION,
@@ -17,14 +22,23 @@ import {
 } from './parameters.js';
 import type { TargetKind } from './target.js';
 
+export { NEST_ERRORS, type NestError } from './bridge-errors.js';
+
+/** Chips of bridges that machines have. */
+export type FaultChip = 'phb3' | 'p7ioc';
+
 export interface FaultDeclaration {
   readonly about: string;
   readonly hits: readonly TargetKind[];
   readonly parameters: Readonly<Record<string, FaultParameter>>;
   /** What the hardware should do with it. */
   readonly outcome: string;
+  /** Chips whose machines can have it; all, if none is named. */
+  readonly chips?: readonly FaultChip[];
   /** Error events of the bridge it leads to by itself: the first one, or another where there are several ways. */
   readonly events?: readonly ErrorEventName[];
+  /** Those of a P7IOC, where it has others. */
+  readonly p7iocEvents?: readonly Ioda1EventName[];
   /** Error status it leaves in the AER capabilities of the card and of the port above. */
   readonly aer?: readonly (UncorrectableError | CorrectableError)[];
 }
@@ -40,48 +54,39 @@ export const FUNCTION_ERRORS = {
 } as const satisfies Record<string, UncorrectableError>;
 export type FunctionError = keyof typeof FUNCTION_ERRORS;
 
-/** Errors of the power bus queue that fence the bridge. */
-export const NEST_ERRORS = {
-  forced: ['ASB_ERROR', 'FOREIGN_LINK', 'FOREIGN_HANG', 'CAPP'],
-  'register-parity': ['REGISTER_PARITY'],
-  'bus-data': ['BUS_DATA_UE'],
-  'array-bad': ['ARRAY_SUE'],
-} as const satisfies Record<string, readonly string[]>;
-export type NestError = keyof typeof NEST_ERRORS;
-
 export const FAULTS = {
   'dma-write-unmapped': {
     about: 'The card writes to a page of its window that its driver never mapped.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The TCE grants nothing: the write is dropped and the PE freezes.',
     events: ['tce-page-fault'],
   },
   'dma-read-unmapped': {
     about: 'The card reads from a page of its window that its driver never mapped.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The TCE grants nothing: the read is answered with Completer Abort and the PE freezes.',
     events: ['tce-page-fault'],
   },
   'dma-write-readonly': {
     about: 'The card writes to a page that its driver mapped for reading only.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The TCE does not grant writing: the write is dropped and the PE freezes.',
     events: ['tce-access-fault'],
   },
   'dma-read-writeonly': {
     about: 'The card reads from a page that its driver mapped for writing only, such as a receive buffer.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The TCE does not grant reading: the read is answered with Completer Abort and the PE freezes.',
     events: ['tce-access-fault'],
   },
   'dma-outside-window': {
     about: 'The card writes to an address behind the end of its window.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The TVE does not cover the address: the write is dropped and the PE freezes.',
     events: ['tve-range'],
   },
@@ -154,9 +159,10 @@ export const FAULTS = {
   'foreign-requester': {
     about: 'The card writes to memory in the name of a function that does not exist.',
     hits: CARD,
-    parameters: { bytes: BYTES },
+    parameters: { bytes: BYTES, address: ADDRESS },
     outcome: 'The write belongs to the PE that firmware keeps for strangers: that one freezes, and no card with it.',
     events: ['tve-invalid'],
+    p7iocEvents: ['tve-requester'],
   },
   'link-bounce': {
     about: 'The link drops by itself and trains again; the card loses its state.',
@@ -173,9 +179,9 @@ export const FAULTS = {
     aer: ['SURPRISE_DOWN'],
   },
   fence: {
-    about: 'A fatal error of the power bus queue, set through its FIR as a service processor can.',
+    about: 'A fatal error of the bridge, set through a register that a service processor reaches.',
     hits: ['phb'],
-    parameters: { error: oneOf('what the queue found', Object.keys(NEST_ERRORS) as NestError[]) },
+    parameters: { error: oneOf('what the bridge found', Object.keys(NEST_ERRORS) as NestError[]) },
     outcome: 'The bridge is fenced: nothing passes, loads return all ones, and only a reset of the whole bridge helps.',
   },
   'reset-stuck': {
@@ -217,6 +223,7 @@ export const FAULTS = {
     outcome:
       'The port above drops the packet. Below the root port alone the core reports it and every PE freezes; a switch port sends an error message, and all below the switch freezes.',
     events: ['utl-error', 'err-nonfatal'],
+    p7iocEvents: ['utl-fatal', 'err-nonfatal'],
     aer: ['MALFORMED_TLP'],
   },
   '4k-crossing': {
@@ -225,6 +232,7 @@ export const FAULTS = {
     parameters: { packet: oneOf('which of its packets', ['write', 'read']), count: COUNT },
     outcome: 'Malformed, as the port above sees it: dropped, and reported as such.',
     events: ['utl-error', 'err-nonfatal'],
+    p7iocEvents: ['utl-fatal', 'err-nonfatal'],
     aer: ['MALFORMED_TLP'],
   },
   'ecrc-error': {
@@ -291,6 +299,7 @@ export const FAULTS = {
   'equalization-failure': {
     about: 'The next attempts of the link of the card to reach 8 GT/s fail.',
     hits: CARD,
+    chips: ['phb3'],
     parameters: { count: COUNT },
     outcome: 'Nothing at once. When the link trains next, after a reset for example, it stays at 2.5 GT/s.',
   },
@@ -299,6 +308,17 @@ export const FAULTS = {
     hits: CARD,
     parameters: { for: duration('how long', { leastNs: 1, mostNs: 10e9, byDefaultNs: 100e3 }), direction: DIRECTION },
     outcome: 'Packets in this direction wait once credits are used up. Nothing is lost unless somebody loses patience.',
+  },
+  'hub-error': {
+    about: 'A unit of the hub above the bridges finds an error.',
+    hits: ['hub'],
+    chips: ['p7ioc'],
+    parameters: {
+      unit: oneOf('which unit', HUB_UNIT_NAMES.map(hubUnitKey)),
+      error: oneOf('how bad it is; no unit has all of them', HUB_ERRORS),
+    },
+    outcome:
+      'Informational ones and malfunctions interrupt and change nothing. One of a bridge fences it. A clock or register error is reported as the end of the hub, a fatal one is: nothing behind it answers any more.',
   },
 } as const satisfies Record<string, FaultDeclaration>;
 

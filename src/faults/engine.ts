@@ -5,7 +5,7 @@ import type { HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
 import { defineTraceKind } from '../sim/trace.js';
 import { FAULT_ACTIONS, type StrikeOutcome } from './actions.js';
-import { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from './catalogue.js';
+import { FAULT_KINDS, FAULTS, type FaultChip, type FaultDeclaration, type FaultKind } from './catalogue.js';
 import { complaint, defaultOf, type ParameterValue } from './parameters.js';
 import type { FaultTarget } from './target.js';
 
@@ -48,6 +48,7 @@ export class FaultEngine {
   constructor(
     private readonly sim: Simulator,
     targets: readonly FaultTarget[],
+    private readonly chip: FaultChip = 'phb3',
   ) {
     this.targets = new Map(targets.map((target) => [target.name, target]));
     this.struck = sim.handler('fault', (fault, time) => this.strike(fault, time));
@@ -65,7 +66,7 @@ export class FaultEngine {
   }
 
   plan(fault: PlannedFault): void {
-    checkPlan(fault, this.targets);
+    checkPlan(fault, this.targets, this.chip);
     this.planned.push(fault);
     const times = fault.times ?? 1;
     this.waiting += times;
@@ -124,8 +125,12 @@ function parametersOf(fault: PlannedFault): Record<string, ParameterValue> {
   return values;
 }
 
-function checkPlan(fault: PlannedFault, targets: ReadonlyMap<string, FaultTarget>): void {
+function checkPlan(fault: PlannedFault, targets: ReadonlyMap<string, FaultTarget>, chip: FaultChip): void {
   const declaration: FaultDeclaration = FAULTS[fault.kind];
+  const { chips = [chip] } = declaration;
+  if (!chips.includes(chip)) {
+    throw new FaultPlanError(`${fault.kind} does not fit a machine with ${chip}: it takes ${chips.join(' or ')}`);
+  }
   const target = targets.get(fault.target);
   if (target === undefined) {
     throw new FaultPlanError(

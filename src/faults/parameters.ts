@@ -21,8 +21,14 @@ export interface ChoiceParameter<T extends string = string> {
   readonly byDefault: T;
 }
 
-export type FaultParameter = NumberParameter | DurationParameter | ChoiceParameter;
-/** Durations are ns. */
+/** A PCI address of 64 bits, as `0x...`; without it chance draws one that fits. */
+export interface AddressParameter {
+  readonly about: string;
+  readonly drawn: string;
+}
+
+export type FaultParameter = NumberParameter | DurationParameter | ChoiceParameter | AddressParameter;
+/** Durations are ns; addresses are text. */
 export type ParameterValue = number | string;
 
 export function number(about: string, range: Omit<NumberParameter, 'about'>): NumberParameter {
@@ -38,6 +44,11 @@ export function oneOf<T extends string>(about: string, choices: readonly T[]): C
   return { about, choices, byDefault: choices[0]! };
 }
 
+export const DRAWN = 'drawn';
+export const ADDRESS: AddressParameter = {
+  about: 'where it reaches to, whatever is mapped there',
+  drawn: 'one that fits',
+};
 export const BYTES = number('length of the access', { least: 1, most: 4096, byDefault: 64 });
 export const COUNT = number('how many', { least: 1, most: 1000, byDefault: 1 });
 export const DIRECTION = oneOf('up: what the card sends; down: what is sent to it', ['up', 'down']);
@@ -45,19 +56,26 @@ export const PACKET = oneOf('which of its packets', ['write', 'read', 'completio
 export const REQUESTS = oneOf('to its registers, or to its configuration space', ['memory', 'configuration']);
 
 export function defaultOf(parameter: FaultParameter): ParameterValue {
+  if ('drawn' in parameter) return DRAWN;
   return 'byDefaultNs' in parameter ? parameter.byDefaultNs : parameter.byDefault;
 }
 
 /** `1 to 1000, default 1` */
 export function rangeOf(parameter: FaultParameter): string {
+  if ('drawn' in parameter) return `\`0x...\`, default ${parameter.drawn}`;
   if ('choices' in parameter) return `${parameter.choices.join(', ')}; default ${parameter.byDefault}`;
   if ('least' in parameter) return `${parameter.least} to ${parameter.most}, default ${parameter.byDefault}`;
   const [least, most, byDefault] = [parameter.leastNs, parameter.mostNs, parameter.byDefaultNs].map(inLargestUnit);
   return `${least} to ${most}, default ${byDefault}`;
 }
 
+const ADDRESS_TEXT = /^0x[0-9a-f]{1,16}$/i;
+
 /** Why a value does not do. */
 export function complaint(parameter: FaultParameter, value: ParameterValue): string | undefined {
+  if ('drawn' in parameter) {
+    return value === DRAWN || ADDRESS_TEXT.test(String(value)) ? undefined : 'give an address such as 0x1000';
+  }
   if ('choices' in parameter) {
     return parameter.choices.some((choice) => choice === value) ? undefined : `give ${parameter.choices.join(' or ')}`;
   }

@@ -8,6 +8,9 @@ import { Signal } from '../sim/process.js';
 import type { Simulator } from '../sim/simulator.js';
 import { defineTraceKind } from '../sim/trace.js';
 
+/** Of an interrupt that is a level. */
+export type InterruptLevel = 'asserted' | 'released';
+
 export interface PresentedInterrupt {
   readonly irq: number;
   readonly server: number;
@@ -56,10 +59,10 @@ export class InterruptController {
    * The level of a level interrupt, with its routing; call again when either changes. A level that goes away takes its
    * pending interrupt with it; one in service stays in service until its end.
    */
-  setLevel(irq: number, server: number, priority: number, asserted: boolean): void {
+  setLevel(irq: number, server: number, priority: number, level: InterruptLevel): void {
     const before = this.levels.get(irq);
     const now = { irq, server, priority };
-    if (!asserted) {
+    if (level === 'released') {
       this.levels.delete(irq);
       // A message interrupt of the same number is not ours to withdraw.
       if (before !== undefined) this.withdraw(irq);

@@ -27,12 +27,12 @@ export class WindowPages implements DmaPages {
   }
 
   get windowEnd(): bigint {
-    return BigInt(this.table.shape.sizeBytes);
+    return BigInt(this.table.start + this.table.shape.sizeBytes);
   }
 
   pick(kind: PageKind, random: RandomStream): bigint | undefined {
     const page = kind === 'unmapped' ? this.pickUnmapped(random) : this.pickMapped(PERMISSION_OF[kind], random);
-    return page === undefined ? undefined : BigInt(page) * BigInt(this.pageBytes);
+    return page === undefined ? undefined : BigInt(this.table.start + page * this.pageBytes);
   }
 
   private pickUnmapped(random: RandomStream): number | undefined {

@@ -2,44 +2,42 @@
  * A POWER8 machine of one chip: memory, bus, interrupt presentation, up to three PHB3s, and what is plugged into them.
  * Facts: ioda2-phb3 1.1, 1.4.
  */
+import type { FaultTarget } from '../faults/target.js';
+import { fieldMask } from '../hw/bits.js';
 import { CpuPort } from '../hw/cpu-port.js';
 import { InterruptController } from '../hw/interrupts.js';
-import { SystemMemory, type SystemMemoryOptions } from '../hw/memory.js';
+import { SystemMemory } from '../hw/memory.js';
 import { SystemBus } from '../hw/system-bus.js';
+import type { PestWords } from '../ioda/pest.js';
 import { Phb3 } from '../ioda2/phb3.js';
 import type { Phb3Profile } from '../ioda2/profile.js';
+import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
+import { PHB_REGISTERS } from '../ioda2/registers/phb.js';
+import type { FirmwarePlaces } from '../opal/boot.js';
 import { Link } from '../pcie/link.js';
 import type { RootPortLayout } from '../pcie/root-port.js';
-import { Simulator, type SimulatorOptions } from '../sim/simulator.js';
+import { Simulator } from '../sim/simulator.js';
 import { type AddressMap, programPbcq, REAL_MACHINE } from './hostboot.js';
+import { checkPhbCount, DEFAULT_MEMORY_BYTES, type MachineOptions, type PowerMachine } from './machine.js';
+import { phb3FaultTarget } from './phb3-faults.js';
 import { POWER8_TIMING, type TimingProfile } from './timing-profile.js';
 
-/** Anything that goes into a slot. */
-export interface Card {
-  plugInto(link: Link): void;
-}
+export type { Card, SlotBuilder } from './machine.js';
 
-/** Builds the card of a PHB's slot, or leaves it empty. */
-export type SlotBuilder = (sim: Simulator, phb: number) => Card | undefined;
-
-export interface PowerNv8Options extends SimulatorOptions {
-  readonly phbs?: number;
-  readonly memory?: SystemMemoryOptions;
-  readonly timing?: TimingProfile;
-  /** Another presentation of interrupts than the plain one. */
-  readonly interrupts?: (sim: Simulator) => InterruptController;
+export interface PowerNv8Options extends MachineOptions {
   readonly addressMap?: AddressMap;
-  readonly slot?: SlotBuilder;
   /** Another root port than the chip's own. */
   readonly rootPort?: RootPortLayout;
   /** Choices for the PHBs other than the recommended ones. */
   readonly phbProfile?: Partial<Phb3Profile>;
 }
 
-const DEFAULT_MEMORY_BYTES = 64 * 2 ** 30;
 export const PHBS_PER_CHIP = 3;
 
-export class PowerNv8 {
+const PEST_BASE = fieldMask(PHB_REGISTERS.field('PHB_PEST_BAR', 'BASE').at);
+const PEST_ENTRY_BYTES = 16;
+
+export class PowerNv8 implements PowerMachine {
   readonly sim: Simulator;
   readonly memory: SystemMemory;
   readonly bus: SystemBus;
@@ -50,9 +48,7 @@ export class PowerNv8 {
 
   constructor(options: PowerNv8Options = {}) {
     const count = options.phbs ?? 1;
-    if (!Number.isInteger(count) || count < 1 || count > PHBS_PER_CHIP) {
-      throw new RangeError(`a chip has 1 to ${PHBS_PER_CHIP} PHBs, not ${count}`);
-    }
+    checkPhbCount(count, PHBS_PER_CHIP);
     this.sim = new Simulator(options);
     this.timing = options.timing ?? POWER8_TIMING;
     this.memory = new SystemMemory(options.memory ?? { sizeBytes: DEFAULT_MEMORY_BYTES });
@@ -78,4 +74,29 @@ export class PowerNv8 {
   cpu(name = 'cpu0'): CpuPort {
     return new CpuPort(name, this.bus, this.interrupts);
   }
+
+  firmwarePlaces(): FirmwarePlaces {
+    return { phbs: this.phbs.map((_, index) => ({ index, ...scomPlace(index) })) };
+  }
+
+  /** The entry stands in memory, but for the freeze bits. */
+  peekPest(phb: number, pe: number): PestWords {
+    const chip = this.phbs[phb]!;
+    const entry = Number(chip.registers.get('PHB_PEST_BAR') & PEST_BASE) + pe * PEST_ENTRY_BYTES;
+    return {
+      a: this.memory.read64(entry) | chip.peekTable('PESTA', pe),
+      b: this.memory.read64(entry + PEST_ENTRY_BYTES / 2) | chip.peekTable('PESTB', pe),
+    };
+  }
+
+  faultTargets(): readonly FaultTarget[] {
+    return this.phbs.map(phb3FaultTarget);
+  }
+}
+
+/** Where firmware finds the SCOM registers of a PHB. */
+export function scomPlace(index: number): { nest: number; pci: number; spci: number } {
+  const at = (group: keyof typeof PBCQ_SCOM_RANGES): number =>
+    PBCQ_SCOM_RANGES[group].base + PBCQ_SCOM_RANGES[group].strideOfPhb * index;
+  return { nest: at('nest'), pci: at('pci'), spci: at('spci') };
 }

@@ -7,15 +7,16 @@ import type { NicDriver } from '../eeh/drivers/nic-driver.js';
 import type { EehPe } from '../eeh/eeh-pe.js';
 import { type KernelOptions, LinuxKernel } from '../eeh/kernel.js';
 import type { PciDevice } from '../eeh/pci/device.js';
-import type { CardTarget, DmaPages } from '../faults/target.js';
-import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
+import type { CardTarget, DmaPages, FaultTarget, MessageWrite } from '../faults/target.js';
+import type { PestWords } from '../ioda/pest.js';
 import type { PhbNode } from '../opal/device-tree.js';
 import type { FirmwareProfileChoice } from '../opal/firmware-profile.js';
 import { Opal } from '../opal/opal.js';
 import type { Simulator, SimulatorOptions } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
+import type { Chip } from './chip.js';
+import { CHIPS, type ChipName, DEFAULT_CHIP, type MachineOfChip } from './chips.js';
 import { WindowPages } from './dma-pages.js';
-import { PowerNv8 } from './powernv8.js';
 import { type BuiltDriver, buildDriver, type DriverLabel } from './slot-driver.js';
 import {
   type Branch,
@@ -31,7 +32,9 @@ import {
 /** What the kernel can be booted with; the machine knows the rest. */
 export type BootOptions = Partial<Omit<KernelOptions, 'phbs' | 'drivers' | 'firmwareInterrupts' | 'maxFreezes'>>;
 
-export interface SystemOptions extends SimulatorOptions, Topology {
+export interface SystemOptions<C extends ChipName = 'phb3'> extends SimulatorOptions, Topology {
+  /** Its bridges, and with them the machine; default PHB3, a POWER8. */
+  readonly chip?: C;
   /** Freezes an hour that a device may have before it is given up. */
   readonly maxFreezes?: number;
   readonly kernel?: BootOptions;
@@ -54,8 +57,12 @@ export class NotBootedError extends Error {
   }
 }
 
-export class PowerSystem {
-  readonly machine: PowerNv8;
+/** A machine of any chip. */
+export type AnySystem = PowerSystem<ChipName>;
+
+export class PowerSystem<C extends ChipName = 'phb3'> {
+  readonly chipName: ChipName;
+  readonly machine: MachineOfChip[C];
   readonly opal: Opal;
   readonly slots: readonly SystemSlot[];
   readonly switches: readonly PlacedSwitch[];
@@ -65,16 +72,20 @@ export class PowerSystem {
   /** Switches and bridges as they were numbered: in a reset they forget it. */
   private bridgePlaces: readonly { readonly name: string; readonly phb: number; readonly rid: number }[] = [];
 
-  constructor(private readonly options: SystemOptions) {
+  constructor(private readonly options: SystemOptions<C>) {
+    this.chipName = options.chip ?? DEFAULT_CHIP;
     const branches: Branch[] = [];
-    this.machine = new PowerNv8({
+    const { timing = this.chip.timing } = options;
+    const machine = this.chip.build({
       ...options,
-      phbs: phbCount(options),
+      timing,
+      phbs: phbCount(options, this.chip.mostPhbs),
       slot: (sim, phb) => {
-        branches[phb] = buildBranch(sim, phb, options);
+        branches[phb] = buildBranch(sim, phb, { ...options, timing });
         return branches[phb].card;
       },
     });
+    this.machine = machine as MachineOfChip[C];
     this.switches = branches.flatMap((branch) => branch.switch ?? []);
     this.bridges = branches.flatMap((branch) => branch.bridges);
     this.slots = branches
@@ -83,7 +94,7 @@ export class PowerSystem {
       .map((slot) => new SystemSlot(this, slot, options.slots.get(slot.number)!));
     this.opal = new Opal(this.machine.cpu(), {
       heapBase: FIRMWARE_HEAP,
-      phbs: this.machine.phbs.map((_, index) => ({ index, ...scomPlace(index) })),
+      ...this.machine.firmwarePlaces(),
       ...(options.firmware === undefined ? {} : { profile: options.firmware }),
       log: (text) => this.firmwareLog.push({ timeNs: this.sim.now, text }),
     });
@@ -91,6 +102,20 @@ export class PowerSystem {
 
   get sim(): Simulator {
     return this.machine.sim;
+  }
+
+  /** What there is to know about the chip. */
+  get chip(): Chip {
+    return CHIPS[this.chipName];
+  }
+
+  /** Everything that a fault can hit, by name. */
+  faultTargets(): FaultTarget[] {
+    const cards = this.slots.map((slot) => slot.faultTarget());
+    const switches = this.switches.map(({ name, switch: fan }): FaultTarget => {
+      return { kind: 'switch', name, sendErrorMessage: (message) => fan.report(fan.rid, message) };
+    });
+    return [...cards, ...switches, ...this.machine.faultTargets()];
   }
 
   /** Firmware, then the kernel with its drivers; returns when the drivers are bound. */
@@ -155,19 +180,11 @@ export class PowerSystem {
     return this.opal.deviceTree().find((node) => node.index === phb)!;
   }
 
-  /** What the chip left in memory about a PE's freeze, with the freeze bits as the chip has them. For tools. */
-  peekPest(phb: number, pe: number): { a: bigint; b: bigint } {
-    const entry = this.phbNode(phb).tables.pest.address + pe * PEST_ENTRY_BYTES;
-    const { memory, phbs } = this.machine;
-    const chip = phbs[phb]!;
-    return {
-      a: memory.read64(entry) | chip.peekTable('PESTA', pe),
-      b: memory.read64(entry + PEST_ENTRY_BYTES / 2) | chip.peekTable('PESTB', pe),
-    };
+  /** What the chip kept about a PE's freeze, with the freeze bits as the chip has them. For tools. */
+  peekPest(phb: number, pe: number): PestWords {
+    return this.machine.peekPest(phb, pe);
   }
 }
-
-const PEST_ENTRY_BYTES = 16;
 
 /** One device of a slot by its name, and what software makes of it now. */
 export class SystemSlot {
@@ -177,7 +194,7 @@ export class SystemSlot {
   private lastBusId: string | undefined;
 
   constructor(
-    private readonly system: PowerSystem,
+    private readonly system: AnySystem,
     readonly place: PlacedSlot,
     options: SlotOptions,
   ) {
@@ -247,7 +264,15 @@ export class SystemSlot {
       get pages() {
         return pages();
       },
+      message: (vector) => this.message(vector),
     };
+  }
+
+  /** On bridges that filter messages the device writes to the entry of its own PE. */
+  private message(vector: number): MessageWrite {
+    const { device, system } = this;
+    const mve = (device === undefined ? undefined : system.kernel.peSetup.peOf(device)?.mve) ?? 0;
+    return system.chip.message(vector, mve);
   }
 
   /** Packets the driver took since boot, over every reset and replug; of a driver of one's own, its progress. */
@@ -280,9 +305,4 @@ export class SystemSlot {
   }
 }
 
-/** Where firmware finds the SCOM registers of a PHB. */
-export function scomPlace(index: number): { nest: number; pci: number; spci: number } {
-  const at = (group: keyof typeof PBCQ_SCOM_RANGES): number =>
-    PBCQ_SCOM_RANGES[group].base + PBCQ_SCOM_RANGES[group].strideOfPhb * index;
-  return { nest: at('nest'), pci: at('pci'), spci: at('spci') };
-}
+export { scomPlace } from './powernv8.js';

@@ -4,6 +4,7 @@
  */
 import type { Figure } from '../hw/figure.js';
 import { BUS_TIMING, type BusTiming } from '../hw/system-bus.js';
+import { P7IOC_TIMING, type P7iocTiming } from '../ioda1/timing.js';
 import { PHB3_TIMING, type Phb3Timing } from '../ioda2/timing.js';
 import { EDU_TIMING, type EduTiming } from '../pcie/edu.js';
 import { ENDPOINT_TIMING, type EndpointTiming } from '../pcie/endpoint-options.js';
@@ -18,6 +19,8 @@ export interface TimingProfile {
   /** From a processor to the chip. */
   readonly bus: BusTiming;
   readonly phb3: Phb3Timing;
+  /** Of the hub of a POWER7. */
+  readonly p7ioc: P7iocTiming;
   /** Of every link of the machine. */
   readonly link: LinkProfile;
   /** Of every card. */
@@ -33,6 +36,7 @@ export const POWER8_TIMING: TimingProfile = {
   name: 'power8',
   bus: BUS_TIMING,
   phb3: PHB3_TIMING,
+  p7ioc: P7IOC_TIMING,
   link: LINK_PROFILE,
   endpoint: ENDPOINT_TIMING,
   switch: SWITCH_TIMING,
@@ -42,8 +46,11 @@ export const POWER8_TIMING: TimingProfile = {
   nvme: NVME_TIMING,
 };
 
+/** (M) Nothing is known of a POWER7 that differs but its bridges, which have figures of their own. */
+export const POWER7_TIMING: TimingProfile = { ...POWER8_TIMING, name: 'power7' };
+
 export const TIMING_GROUPS = [
-  ...(['bus', 'phb3', 'link', 'endpoint', 'switch', 'pciBridge', 'pciBus', 'edu', 'nvme'] as const),
+  ...(['bus', 'phb3', 'p7ioc', 'link', 'endpoint', 'switch', 'pciBridge', 'pciBus', 'edu', 'nvme'] as const),
 ] satisfies (keyof TimingProfile)[];
 export type TimingGroup = (typeof TIMING_GROUPS)[number];
 
@@ -75,6 +82,7 @@ const SHORTEST_REPEAT_NS = 1e3;
 
 const OWN_RANGES: Readonly<Record<string, Partial<FigureRange>>> = {
   'phb3.crsRetryNs': { least: SHORTEST_REPEAT_NS },
+  'p7ioc.crsRetryNs': { least: SHORTEST_REPEAT_NS },
   'phb3.interruptRepresentNs': { least: SHORTEST_REPEAT_NS },
   'link.creditRepeatNs': { least: SHORTEST_REPEAT_NS },
   // Software polls until time has passed: where no access takes any, it never does.

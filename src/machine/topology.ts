@@ -15,7 +15,7 @@ import { peerCard } from '../pcie/peer-cards.js';
 import { Switch } from '../pcie/switch.js';
 import type { Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
-import { type Card, PHBS_PER_CHIP } from './powernv8.js';
+import type { Card } from './machine.js';
 import { POWER8_TIMING, type TimingProfile } from './timing-profile.js';
 
 export const DEVICE_MODELS = ['nic', 'nvme', 'edu'] as const;
@@ -146,10 +146,11 @@ export interface Branch {
   readonly card: Card | undefined;
 }
 
-export function phbCount({ slots }: Topology): number {
+/** PHBs that are needed for the slots, of the most that the chip has. */
+export function phbCount({ slots }: Topology, most: number): number {
   const highest = Math.max(0, ...[...slots.values()].map((slot) => slot.phb ?? 0));
-  if (highest >= PHBS_PER_CHIP) {
-    throw new TopologyError(`PHB ${highest} does not exist: a chip has PHB 0 to ${PHBS_PER_CHIP - 1}`);
+  if (highest >= most) {
+    throw new TopologyError(`PHB ${highest} does not exist: a chip has PHB 0 to ${most - 1}`);
   }
   return highest + 1;
 }

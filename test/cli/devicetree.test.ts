@@ -44,6 +44,13 @@ describe('phbsim devicetree', () => {
     expect(streams.stdout).toMatch(/ethernet@0,1 \{/);
   });
 
+  it('boots a POWER7 where the scenario has one', () => {
+    const streams = new Captured();
+    expect(runDeviceTree('scenarios/p7ioc-fenced-bridge.yaml', {}, streams)).toBe(0);
+    expect(streams.stdout).toContain('compatible = "ibm,p7ioc", "ibm,ioda-hub";');
+    expect(streams.stdout.match(/pciex@3ef000[89]0000 \{/g)).toHaveLength(2);
+  });
+
   it('writes the blob that the text describes', () => {
     const streams = new Captured();
     expect(runDeviceTree(undefined, { blob: 'machine.dtb' }, streams)).toBe(0);

@@ -83,8 +83,15 @@ describe('phbsim kernel', () => {
     const { status, out } = run({ procedure: 'selftest', at: 5e6 });
     expect(status).toBe(0);
     expect(out).toContain('0 devices failed to recover (1 tested)\nexit status 0; digest ');
-    const [first] = JSON.parse(run({ procedure: 'op-test-basic-fenced-phb', skipPhb: ['PCI0000'], json: true }).out);
-    expect(first).toMatchObject({ name: 'op-test-basic-fenced-phb', status: 0, result: { rounds: [] } });
+  });
+
+  it('says that a procedure tested nothing, and fails, though the real one is content', () => {
+    const nothing = { procedure: 'op-test-basic-fenced-phb', skipPhb: ['PCI0000'] } as const;
+    const { status, out } = run(nothing);
+    expect(status).toBe(1);
+    expect(out).toMatch(/OK\nnothing was tested: .*\nexit status 0; digest /);
+    const [first] = JSON.parse(run({ ...nothing, json: true }).out);
+    expect(first).toMatchObject({ name: 'op-test-basic-fenced-phb', status: 0, tested: 0, result: { rounds: [] } });
   });
 
   it('takes another timing profile', () => {
@@ -99,6 +106,8 @@ describe('phbsim kernel', () => {
     ['commands for a procedure', { command: ['ls'], procedure: 'selftest' }, {}, 'a procedure takes no commands'],
     ['a script for a procedure', { script: 'x', procedure: 'selftest' }, {}, 'a procedure takes no commands'],
     ['words for a procedure', { procedure: 'selftest' }, { words: ['ls'] }, 'a procedure takes no commands'],
+    ['a PHB to skip without a procedure', { command: ['ls'], skipPhb: ['PCI0000'] }, {}, 'no procedure is asked for'],
+    ['a PHB to skip for the selftest', { procedure: 'selftest', skipPhb: ['PCI0000'] }, {}, 'does not look at PHBs'],
     ['no commands at a terminal', {}, { interactive: true }, 'no commands: give some with -c'],
     ['scenario and script from one input', {}, { file: '-', input: SCENARIO }, 'no commands: give some with -c'],
     ['a script that is not there', { script: 'none.txt' }, {}, 'none.txt: no such file'],
@@ -147,7 +156,9 @@ describe('the command line', () => {
 
   it('has help with examples', () => {
     const help = parse('--help');
-    expect(help).toContain('Exit status: 0 all well; 1 a command or the procedure failed; 2 bad usage.');
+    expect(help).toContain(
+      'Exit status: 0 all well; 1 a command or the procedure failed, or the procedure tested nothing; 2',
+    );
     expect(help).toContain('--procedure selftest --at "10 s"');
   });
 
@@ -161,20 +172,7 @@ describe('the command line', () => {
   it('runs commands and sets the exit status', () => {
     const before = process.exitCode;
     const file = new URL('../../scenarios/driver-unaware-of-errors.yaml', import.meta.url).pathname;
-    const text = parse(
-      file,
-      '-c',
-      'cat /none',
-      '-c',
-      'echo a',
-      '--at',
-      '1 ms',
-      '--skip-phb',
-      'PCI0000',
-      '--',
-      'echo',
-      'b',
-    );
+    const text = parse(file, '-c', 'cat /none', '-c', 'echo a', '--at', '1 ms', '--', 'echo', 'b');
     expect(text).toMatch(/\$ cat \/none\n.*\n.*\$ echo a\na\n.*\$ echo b\nb\n/);
     expect(process.exitCode).toBe(1);
     process.exitCode = before;

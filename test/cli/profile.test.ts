@@ -63,17 +63,17 @@ describe('phbsim profile', () => {
   it('shows every figure of the default profile with value, grade and source', () => {
     const { status, out, err } = profile();
     expect([status, err]).toEqual([0, '']);
-    expect(out).toMatch(/^profile power8: 50 figures\n/);
+    expect(out).toMatch(/^profile power8: 59 figures\n/);
     expect(out).toContain('\nphb3: inside the bridge\n');
     expect(out).toMatch(/^ {2}outbound-timeout +16 ms {2}stated {3}skiboot hw\/phb3\.c: phb3_init_utl/m);
     expect(out).toMatch(/^ {2}replay-buffer +16384 bytes {2}assumed/m);
-    expect(out.split('\n').filter((line) => line.startsWith('  '))).toHaveLength(50);
+    expect(out.split('\n').filter((line) => line.startsWith('  '))).toHaveLength(59);
     expect(profile('power8').out).toBe(out);
   });
 
   it('marks what is other than by default, from a file or standard input', () => {
     const { out } = profile(join(folder, 'slow.yaml'));
-    expect(out).toContain('profile slow: 50 figures, 1 of them (*) other than by default');
+    expect(out).toContain('profile slow: 59 figures, 1 of them (*) other than by default');
     expect(out).toMatch(/^\* inbound-pipeline +1\.5 us {2}derived {2}a scope$/m);
     expect(profile('-').out).toBe(out);
   });
@@ -91,7 +91,7 @@ describe('phbsim profile', () => {
   it('says what is wrong with a name, a path, and what is in the file', () => {
     expect(profile('powr8')).toEqual({
       ...{ status: 2, out: '' },
-      err: 'phbsim profile: no profile is called "powr8". Did you mean power8? Shipped: power8. A file of your own needs its path, such as ./powr8.yaml.\n',
+      err: 'phbsim profile: no profile is called "powr8". Did you mean power8? Shipped: power7, power8. A file of your own needs its path, such as ./powr8.yaml.\n',
     });
     expect(profile('./none.yaml').err).toContain('none.yaml: no such file');
     expect(profile(folder).err).toContain('is a directory: name one file');

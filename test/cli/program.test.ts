@@ -49,6 +49,28 @@ describe('a command line', () => {
     ['with an unknown option', ['replay', '--lst', 'x'], 'Did you mean --list?'],
     ['without the file', ['replay'], "missing required argument 'recording'"],
     ['without the scenario', ['run', '--json'], 'name a scenario file'],
+    [
+      'for JSON and a timeline',
+      ['run', 'x', '--json', '--timeline'],
+      "option '--json' cannot be used with option '--timeline'",
+    ],
+    [
+      'for JSON and records',
+      ['run', 'x', '--json', '--trace', '5'],
+      "option '--json' cannot be used with option '--trace",
+    ],
+    [
+      'for a log in a timeline',
+      ['run', 'x', '--timeline', '--log'],
+      "option '--timeline' cannot be used with option '--log'",
+    ],
+    ['for two lists', ['run', '--faults', '--actions'], "option '--faults' cannot be used with option '--actions'"],
+    ['for two outputs in one', ['run', 'x', '--json', '--junit', '-'], 'give --junit a file'],
+    [
+      'for a blob as JSON',
+      ['devicetree', '--blob', '-', '--json'],
+      "option '--blob <file>' cannot be used with option '--json'",
+    ],
     ['with too many files', ['explain', 'a', 'b'], 'too many arguments'],
   ])('%s has status 2, says why, and leads to help', async (_, args, message) => {
     const { err, status } = await given(...args);

@@ -50,7 +50,25 @@ describe('phbsim regs', () => {
     expect(run('phb3', 'PHB_NONSENSE')).toMatchObject({ status: 1, out: '' });
     expect(run('phb3', 'PHB_NONSENSE').err).toContain('phbsim regs phb3 lists every name');
     expect(run('phb9').status).toBe(2);
-    expect(run('phb9').err).toContain('known: phb3');
+    expect(run('phb9').err).toContain('known: phb3, p7ioc');
+  });
+
+  it('shows registers of the hub and of its bridges, each under its own bank', () => {
+    expect(run('p7ioc', 'RGC_LDCP').out).toContain('RGC_LDCP  (P7IOC, 0x3e1c18)');
+    const { out } = run('p7ioc', 'PHB_TCE_KILL');
+    expect(out).toContain('PHB_TCE_KILL  (P7IOC PHB, 0x210)');
+    expect(out).not.toContain('P7IOC, 0x210');
+    expect(run('p7ioc', '0x198').out).toContain('0000000000000000');
+  });
+
+  it('shows the eighteen tables of an IODA1 bridge, the three of the hub, and how sure each is', () => {
+    const entries = JSON.parse(run('p7ioc', undefined, true).out) as { bank: string; name: string; known: string }[];
+    const ofBank = (bank: string): string[] => entries.filter((each) => each.bank === bank).map(({ name }) => name);
+    expect(ofBank('on-chip table')).toHaveLength(18);
+    expect(ofBank('hub table')).toEqual(['RGC HRT', 'RGC IST', 'RGC XIVT']);
+    expect(ofBank('P7IOC').length).toBeGreaterThan(300);
+    expect(entries.every(({ known }) => ['stated', 'derived', 'inferred', 'assumed'].includes(known))).toBe(true);
+    expect(run('p7ioc', 'TVT').out).toContain('table of 128 x 128 bits');
   });
 
   it('has examples in its help', () => {

@@ -145,7 +145,7 @@ describe('phbsim run', () => {
   it('reads standard input, takes another seed, and quotes it where a shell would not', () => {
     const { out } = run('-', { seed: "it's me" });
     expect(out).toContain('seed "it\'s me"');
-    expect(out).toContain("again: phbsim run - --seed 'it'\\''s me'");
+    expect(out).toContain("again: phbsim run - --seed 'it'\\''s me' < FILE  # FILE: what came on standard input");
   });
 
   it('shows the timeline alone, the whole logs, and the last records, as asked', () => {

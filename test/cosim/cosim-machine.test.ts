@@ -261,11 +261,11 @@ describe('interrupts at the presentation', () => {
     expect(interrupts.present(6, THREAD_SERVER, 5)).toBe(true);
     expect(interrupts.present(6, THREAD_SERVER, 5)).toBe(true);
     expect(interrupts.present(7, THREAD_SERVER, 0xff)).toBe(false);
-    interrupts.setLevel(8, THREAD_SERVER, 5, true);
-    interrupts.setLevel(8, THREAD_SERVER, 6, true);
-    interrupts.setLevel(8, THREAD_SERVER, 0xff, true);
-    interrupts.setLevel(8, THREAD_SERVER, 5, true);
-    interrupts.setLevel(8, THREAD_SERVER, 5, false);
+    interrupts.setLevel(8, THREAD_SERVER, 5, 'asserted');
+    interrupts.setLevel(8, THREAD_SERVER, 6, 'asserted');
+    interrupts.setLevel(8, THREAD_SERVER, 0xff, 'asserted');
+    interrupts.setLevel(8, THREAD_SERVER, 5, 'asserted');
+    interrupts.setLevel(8, THREAD_SERVER, 5, 'released');
     interrupts.signal(9, THREAD_SERVER, 5);
     const pulse = ['IRQ raise 6', 'IRQ lower 6'];
     const level = ['IRQ raise 8', 'IRQ lower 8'];

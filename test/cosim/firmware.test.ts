@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CosimMachine, type CosimMachineOptions, DEFAULT_COSIM_MACHINE } from '../../src/cosim/cosim-machine.js';
 import { QtestSession } from '../../src/cosim/qtest-protocol.js';
 import { PHB3_LAYOUT } from '../../src/diag/phb3/layout.js';
+import type { Phb3 } from '../../src/ioda2/phb3.js';
 import { OPAL_CALLS } from '../../src/opal/opal-abi.js';
 import { OpalStatus } from '../../src/opal/opal-api.js';
 import { Priority } from '../../src/sim/priority.js';
@@ -270,7 +271,7 @@ describe('what a client does with calls', () => {
     ]) {
       expect([call, ask(`opal ${call}`)]).toEqual([call, OK]);
     }
-    const phb = cosim.phbs[0]!;
+    const phb = cosim.phbs[0] as Phb3;
     expect(phb.peekTable('M32DT', 3)).toBe(5n << 48n);
     expect(phb.peekTable('TVT', 10)).not.toBe(0n);
     expect(phb.peekTable('TVT', 11)).not.toBe(0n);

@@ -4,6 +4,7 @@ import { THREAD_SERVER } from '../../src/cosim/interrupt-presenter.js';
 import { PRESENTER_PAGE } from '../../src/cosim/presenter-page.js';
 import { linesOfDevice } from '../../src/cosim/qom-devices.js';
 import { QtestSession } from '../../src/cosim/qtest-protocol.js';
+import type { Phb3 } from '../../src/ioda2/phb3.js';
 import { FORCE_INTERRUPT_2064, settled } from './support.js';
 
 const THREAD = '/machine/chip[0]/core[1]/thread[0]';
@@ -25,7 +26,7 @@ function thread() {
     setMfrr: (priority: number) => ask(`writeb ${at(12)} ${priority}`),
     present: (irq: number, priority: number) => interrupts.present(irq, THREAD_SERVER, priority),
     level: (irq: number, priority: number, asserted: boolean) =>
-      interrupts.setLevel(irq, THREAD_SERVER, priority, asserted),
+      interrupts.setLevel(irq, THREAD_SERVER, priority, asserted ? 'asserted' : 'released'),
   };
 }
 
@@ -92,11 +93,11 @@ describe('a message', () => {
     const { machine, ask, poll, setPriority } = thread();
     for (const command of FORCE_INTERRUPT_2064) expect(ask(command)).toMatch(/^OK/);
     expect(poll()).toBe(word(0));
-    expect(machine.phbs[0]!.peekTable('RBA', 0)).not.toBe(0n);
+    expect((machine.phbs[0] as Phb3).peekTable('RBA', 0)).not.toBe(0n);
     setPriority(0xff);
     expect(ask('clock_step 2000000')).toMatch(/^OK/);
     expect(poll()).toBe(word(0xff00_0810));
-    expect(machine.phbs[0]!.peekTable('RBA', 0)).toBe(0n);
+    expect((machine.phbs[0] as Phb3).peekTable('RBA', 0)).toBe(0n);
     expect(ask('readq 0x100100')).toBe('OK 0x0000200501000000');
   });
 });

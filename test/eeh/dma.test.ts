@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NoDmaWindowError } from '../../src/eeh/drivers/services.js';
 import { OutOfRangeSpaceError, RangeAllocator } from '../../src/eeh/powernv/range-allocator.js';
+import { Ioda2TceKill } from '../../src/eeh/powernv/tce-kill.js';
 import { TceTable } from '../../src/eeh/powernv/tce-table.js';
 import { decodeTce, Permission } from '../../src/tce/tce.js';
 import { FakeMachine } from './fake-machine.js';
@@ -52,8 +53,9 @@ describe('the TCE tables of a window', () => {
   function table(shape: { sizeBytes: number; pageShift: 12 | 16; levels: number }) {
     const machine = new FakeMachine();
     const memory = new RangeAllocator('memory', 0x10_0000, 0x800_0000);
-    const kill = { port: machine.port, address: TCE_KILL, pe: 0xfd };
-    return { machine, memory, tces: new TceTable(shape, memory, kill) };
+    const kill = new Ioda2TceKill({ port: machine.port, address: TCE_KILL }, { pe: 0xfd, pageShift: shape.pageShift });
+    const owner = { pe: 0xfd, memory: machine.port.memory };
+    return { machine, memory, tces: new TceTable(shape, memory, owner, kill) };
   }
 
   it('hold one entry for each page, with the permission asked for, and drop it from the chip after each change', () => {

@@ -1,6 +1,6 @@
 /** A scripted firmware and a port with little behind it: enough of a machine to drive the kernel through every branch. */
 
-import type { OpalCalls, PhbNode } from '../../src/eeh/firmware.js';
+import type { ConfigPlace, OpalCalls, PhbNode } from '../../src/eeh/firmware.js';
 import { type KernelOptions, LinuxKernel } from '../../src/eeh/kernel.js';
 import type { AccessSize, HostPort } from '../../src/hw/host-port.js';
 import { InterruptController } from '../../src/hw/interrupts.js';
@@ -46,6 +46,7 @@ export interface FakePhbOptions {
   readonly functionLevelReset?: 'present';
   readonly compatible?: readonly string[];
   readonly hubId?: bigint;
+  readonly m64?: NonNullable<PhbNode['m64']>;
 }
 
 export type PhbCondition = 'ok' | 'fenced' | 'dead';
@@ -190,7 +191,7 @@ export class FakeOpal implements OpalCalls {
     return { rc: 0, value: space.read(offset, size) };
   }
 
-  *pciConfigWrite(phbId: number, bdfn: number, offset: number, size: 1 | 2 | 4, value: number): Process<number> {
+  *pciConfigWrite(phbId: number, { bdfn, offset, size }: ConfigPlace, value: number): Process<number> {
     this.calls.push(`CFGW(${bdfn.toString(16)},${offset.toString(16)},${size},${value.toString(16)})`);
     yield* delay(CALL_NS);
     const phb = this.phb(phbId);
@@ -204,6 +205,12 @@ export class FakeOpal implements OpalCalls {
   }
   *pciSetPeltv(_phb: number, parent: number, child: number, action: number): Process<number> {
     return yield* this.begin('SET_PELTV', parent, child, action);
+  }
+  *pciSetMve(_phb: number, mve: number, pe: number): Process<number> {
+    return yield* this.begin('SET_MVE', mve, pe);
+  }
+  *pciSetMveEnable(_phb: number, mve: number, state: number): Process<number> {
+    return yield* this.begin('SET_MVE_ENABLE', mve, state);
   }
   *pciMapPeMmioWindow(_phb: number, r: { pe: number; segment: number }): Process<number> {
     return yield* this.begin('MAP_MMIO', r.pe, r.segment);
@@ -485,6 +492,7 @@ export function phbNode(id: number, options: FakePhbOptions): PhbNode {
     lsiBase: 0x800 * (id + 1),
     ...(options.devices === undefined ? {} : { devices: [ROOT_PORT, ...functions] }),
     ...(options.compatible === undefined ? {} : { compatible: options.compatible }),
+    ...(options.m64 === undefined ? {} : { m64: options.m64 }),
     ...(options.hubId === undefined ? {} : { hubId: options.hubId }),
     ...(options.baseLocationCode === undefined ? {} : { baseLocationCode: options.baseLocationCode }),
     ...(options.slot === undefined

@@ -38,9 +38,9 @@ describe('the PE of a virtual function', () => {
     const written: number[] = [];
     const write = machine.opal.pciConfigWrite.bind(machine.opal);
     const at = edev.pcieCapability + 8;
-    machine.opal.pciConfigWrite = function* (phb, bdfn, offset, size, value) {
-      if (offset === at && size === 4) written.push(value & 0x8000);
-      return yield* write(phb, bdfn, offset, size, value);
+    machine.opal.pciConfigWrite = function* (phb, place, value) {
+      if (place.offset === at && place.size === 4) written.push(value & 0x8000);
+      return yield* write(phb, place, value);
     };
     machine.detect();
     machine.runFor(10);

@@ -305,9 +305,9 @@ describe('the interrupt of a slot', () => {
     machine.phb.presence = Presence.EMPTY;
     port.set('LNKSTA', 0);
     port.set('SLTSTA', CHANGED.link);
-    machine.port.interrupts.setLevel(0x800, 0, 5, true);
+    machine.port.interrupts.setLevel(0x800, 0, 5, 'asserted');
     machine.runFor(0.000_5);
-    machine.port.interrupts.setLevel(0x800, 0, 5, false);
+    machine.port.interrupts.setLevel(0x800, 0, 5, 'released');
     machine.runFor(1);
     expect(events(machine)[0]).toBe('pci 0000:00:00.0: PCI slot [S1] removed (IRQ: 32)');
     expect(driver.diary.at(-1)).toBe('remove 0000:01:00.0');

@@ -210,6 +210,30 @@ describe('D7: the rescan lock', () => {
     expect(machine.kernel.context.rescanLock.hungTasks).toEqual([]);
   });
 
+  it('is given to two rescans in turn, and nobody takes the second for the first asking again', () => {
+    const { machine } = withQuirks({});
+    const rescans = [1, 2].map(() => machine.sim.spawn('rescan', machine.kernel.rescan()));
+    machine.runFor(1);
+    expect(rescans.map(({ state }) => state)).toEqual(['done', 'done']);
+    const { rescanLock } = machine.kernel.context;
+    expect([rescanLock.holder, rescanLock.hungTasks]).toEqual([undefined, []]);
+  });
+
+  it('tells two threads of one name apart, and one thread from itself', () => {
+    const { machine } = withQuirks({});
+    const { rescanLock } = machine.kernel.context;
+    const [first, second] = [{ name: 'worker' }, { name: 'worker' }];
+    function* outer(thread: { name: string }, inner: { name: string }) {
+      yield* rescanLock.hold(rescanLock.hold(delay(1), inner), thread);
+    }
+    const apart = [first, second].map((thread) => machine.sim.spawn('worker', rescanLock.hold(delay(10), thread)));
+    machine.runFor(1);
+    expect([apart.map(({ state }) => state), rescanLock.hungTasks]).toEqual([['done', 'done'], []]);
+    machine.sim.spawn('worker', outer(first, first), { daemon: true });
+    machine.runFor(130);
+    expect(rescanLock.hungTasks).toMatchObject([{ task: 'worker', because: 'holds-it-already' }]);
+  });
+
   it('not taken again, the same recovery comes to its end', () => {
     const machine = resetWithoutCachedBus({ busLookup: 'does-not-lock' });
     expect(machine.eeh.at(-1)).toBe(SUCCESS);

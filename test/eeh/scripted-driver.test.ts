@@ -8,7 +8,7 @@ import { VOTES } from '../../src/eeh/drivers/votes.js';
 import { PeState } from '../../src/eeh/eeh-flags.js';
 import { FaultEngine } from '../../src/faults/engine.js';
 import { PowerSystem } from '../../src/machine/system.js';
-import { delay } from '../../src/sim/process.js';
+import { delay, type Process } from '../../src/sim/process.js';
 import { ms, seconds, us } from '../../src/sim/time.js';
 
 /** A card with this driver writes where nothing is mapped; then time passes. */
@@ -214,5 +214,61 @@ describe('a script of deeds', () => {
     }
     expect(done).toEqual(['a', 'once', 'own', 'z', 'a', 'own', 'z']);
     expect(driver.calls).toHaveLength(4);
+  });
+});
+
+describe('a script around a driver without callbacks', () => {
+  /** Never bound by anybody: it is asked directly. */
+  function mute(): { driver: ScriptedDriver; deeds: string[]; ask: (kind: CallbackName) => unknown } {
+    const deeds: string[] = [];
+    const deed = (name: string) =>
+      function* (): Process<void> {
+        deeds.push(name);
+      };
+    const bare: PciDriver = {
+      name: 'bare',
+      matches: () => 'yes',
+      *probe() {
+        return 0;
+      },
+      *remove() {},
+    };
+    const part = { before: [deed('before')], after: [deed('after')] };
+    const driver = new ScriptedDriver(bare, { error_detected: part, resume: part, slot_reset: { vote: 'missing' } });
+    const { system } = new Trial({}, SHORT);
+    const device = system.slot('slot1')!.device!;
+    const run = (body: Process<unknown>): unknown => system.sim.complete('asked', body);
+    const { errorDetected, slotReset, resume } = driver.errorHandlers!;
+    const ask = (kind: CallbackName): unknown => {
+      if (kind === 'error_detected') return run(errorDetected!(device, 'frozen'));
+      return kind === 'resume' ? run(resume!(device)) : slotReset;
+    };
+    return { driver, deeds, ask };
+  }
+
+  it('has those of the script alone, has no opinion, and no progress to tell of', () => {
+    const { driver, ask } = mute();
+    expect([driver.progress, ask('slot_reset'), driver.errorHandlers!.mmioEnabled]).toEqual([0, undefined, undefined]);
+    expect([ask('error_detected'), ask('resume')]).toEqual(['none', undefined]);
+    expect(driver.calls.map(({ callback, answer }) => [callback, answer])).toEqual([
+      ['error_detected', 'none'],
+      ['resume', 'none'],
+    ]);
+  });
+
+  it('does nothing to a device before it was bound to one', () => {
+    const { driver, deeds, ask } = mute();
+    ask('error_detected');
+    ask('resume');
+    expect(deeds).toEqual([]);
+    expect(driver.calls.map(({ timeNs }) => timeNs)).toEqual([0, 0]);
+  });
+
+  it('says nothing of a device that is lost, and notes no call', () => {
+    const { driver } = mute();
+    const { system } = new Trial({}, SHORT);
+    const lost = driver.errorHandlers!.errorDetected!(system.slot('slot1')!.device!, 'perm-failure');
+    expect(system.sim.complete('asked', lost)).toBe('none');
+    expect(driver.calls).toEqual([]);
   });
 });

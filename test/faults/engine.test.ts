@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FAULT_KINDS, FAULTS, type FaultKind } from '../../src/faults/catalogue.js';
 import { FaultEngine, FaultPlanError, type PlannedFault } from '../../src/faults/engine.js';
 import { complaint, defaultOf } from '../../src/faults/parameters.js';
-import type { CardTarget, DmaPages, PageKind, PhbTarget, SwitchTarget } from '../../src/faults/target.js';
+import type { CardTarget, DmaPages, FaultTarget, PageKind, PhbTarget, SwitchTarget } from '../../src/faults/target.js';
 import { Link } from '../../src/pcie/link.js';
 import { Nic } from '../../src/pcie/nic.js';
 import { type ErrorMessage, MessageCode, type Tlp } from '../../src/pcie/tlp.js';
@@ -19,7 +19,7 @@ class Bench {
   readonly card = new Nic(this.sim, 'slot1');
   readonly packets: Tlp[] = [];
   readonly messages: ErrorMessage[] = [];
-  readonly writes: [register: string, value: bigint][] = [];
+  readonly fatal: string[] = [];
   readonly engine: FaultEngine;
   window: DmaPages | undefined = {
     pageBytes: 4096,
@@ -42,6 +42,7 @@ class Bench {
       get pages() {
         return bench.window;
       },
+      message: (vector) => ({ address: (1n << 60n) + 16n * BigInt(vector), data: new Uint8Array(4) }),
     };
     const fan: SwitchTarget = {
       kind: 'switch',
@@ -49,7 +50,7 @@ class Bench {
       sendErrorMessage: (message) => this.messages.push(message),
     };
     const phb: PhbTarget = {
-      ...{ kind: 'phb', name: 'phb0', writeNest: (...write) => this.writes.push(write) },
+      ...{ kind: 'phb', name: 'phb0', raiseFatal: (error) => void this.fatal.push(error) },
       jamReset: () => {
         this.jams++;
       },
@@ -179,11 +180,52 @@ describe('a fault', () => {
   });
 });
 
-describe('a fence', () => {
-  it('is set through the FIR of the power bus queue, as a service processor would', () => {
+describe('a fatal error of the bridge', () => {
+  it.each(['forced', 'register-parity', 'bus-data', 'array-bad'])(
+    'of the kind %s is for the bridge to find',
+    (error) => {
+      const bench = new Bench();
+      bench.strike('fence', { target: 'phb0', parameters: { error } });
+      expect(bench.fatal).toEqual([error]);
+    },
+  );
+});
+
+describe('an error of the hub', () => {
+  it('is one of a unit and says so where the unit has none such', () => {
     const bench = new Bench();
-    bench.strike('fence', { target: 'phb0' });
-    expect(bench.writes).toEqual([['NFIR_OR', 0xf0_0000_0000n]]);
+    const seen: string[] = [];
+    const hub: FaultTarget = {
+      ...{ kind: 'hub', name: 'hub' },
+      report: (unit, error) => {
+        seen.push(`${unit} ${error}`);
+        return error === 'clock' ? `${unit} has no clock` : undefined;
+      },
+    };
+    const engine = new FaultEngine(bench.sim, [hub], 'p7ioc');
+    engine.plan({ kind: 'hub-error', target: 'hub', atNs: bench.sim.now });
+    engine.plan({
+      kind: 'hub-error',
+      target: 'hub',
+      atNs: bench.sim.now,
+      parameters: { unit: 'ci-p2', error: 'clock' },
+    });
+    bench.sim.run({ untilNs: bench.sim.now + us(1) });
+    expect(seen).toEqual(['RGC informational', 'CI_P2 clock']);
+    expect(engine.strikes.map(({ missed }) => missed)).toEqual([undefined, 'CI_P2 has no clock']);
+  });
+
+  it('is refused where the machine has no hub, and a fault of faster links where they are slower', () => {
+    const { sim } = new Bench();
+    const plan = (chip: 'phb3' | 'p7ioc', kind: FaultKind): void => {
+      const hub: FaultTarget = { kind: 'hub', name: 'hub', report: () => undefined };
+      new FaultEngine(sim, [hub], chip).plan({ kind, target: 'hub', atNs: sim.now });
+    };
+    expect(() => plan('phb3', 'hub-error')).toThrow(
+      new FaultPlanError('hub-error does not fit a machine with phb3: it takes p7ioc'),
+    );
+    expect(() => plan('p7ioc', 'equalization-failure')).toThrow('does not fit a machine with p7ioc: it takes phb3');
+    expect(() => plan('p7ioc', 'err-fatal')).toThrow('does not fit hub, a hub');
   });
 });
 
@@ -257,18 +299,5 @@ describe('a card that asks for what does not exist', () => {
     bench.card.config.write(4, 2, 0x2);
     expect(bench.strike(kind)).toEqual([]);
     expect(bench.missed).toBe('the bus master bit of the card is off');
-  });
-});
-
-describe('an error of the power bus queue', () => {
-  it.each([
-    ['forced', 0xf0_0000_0000n],
-    ['register-parity', 1n << 62n],
-    ['bus-data', 1n << 60n],
-    ['array-bad', 1n << 56n],
-  ])('%s sets its bits of the nest FIR', (error, bits) => {
-    const bench = new Bench();
-    bench.strike('fence', { target: 'phb0', parameters: { error } });
-    expect(bench.writes).toEqual([['NFIR_OR', bits]]);
   });
 });

@@ -8,8 +8,8 @@ function setUp() {
   return { sim, interrupts: new InterruptController(sim) };
 }
 
-const ASSERTED = true;
-const DEASSERTED = false;
+const ASSERTED = 'asserted';
+const DEASSERTED = 'released';
 
 describe('pending interrupts', () => {
   it('are taken by priority, and in order of arrival among equals', () => {

@@ -42,6 +42,8 @@ export interface NicDriverOptions {
   readonly wants?: (device: PciDevice) => 'yes' | 'no';
 }
 
+/** The card drives all 64 address lines. */
+const DMA_MASK = 2n ** 64n - 1n;
 const NOTHING_SAVED: SavedState = { header: [], express: [] };
 const DEFAULT_IDS = { vendorId: 0x1014, deviceId: 0xf001 };
 
@@ -98,6 +100,11 @@ export class NicDriver implements PciDriver {
   *probe(device: PciDevice, services: DriverServices): Process<number> {
     const rc = yield* services.enableDevice(device);
     if (rc < 0) return rc;
+    const masked = services.setDmaMask(device, DMA_MASK);
+    if (masked < 0) {
+      yield* services.disableDevice(device);
+      return masked;
+    }
     yield* services.setMaster(device);
     if ((yield* services.read32(device, NIC_REGISTER_BAR, NIC_REGISTERS.ID.at, [this.frame('probe')])) !== NIC_ID) {
       yield* services.disableDevice(device);

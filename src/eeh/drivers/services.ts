@@ -4,6 +4,7 @@ import type { Process, ProcessHandle } from '../../sim/process.js';
 import type { Simulator } from '../../sim/simulator.js';
 import type { KernelContext } from '../context.js';
 import type { EehIo } from '../eeh-io.js';
+import { EIO } from '../errno.js';
 import { type ConfigSize, configTarget, type PciConfig } from '../pci/config.js';
 import type { PciDevice } from '../pci/device.js';
 import type { DeviceEnable } from '../pci/enable.js';
@@ -110,6 +111,14 @@ export class DriverServices {
   /** A register of the PCI Express capability; 0 where the device lacks it. */
   *readExpress(device: PciDevice, register: ExpressRegister): Process<number> {
     return yield* this.parts.express.read(device, register);
+  }
+
+  /** What a driver must ask before it maps anything; an errno below 0 where the device has no DMA window. */
+  setDmaMask(device: PciDevice, mask: bigint): number {
+    if (this.parts.peSetup.peOf(device)?.dma !== undefined) return 0;
+    const shown = `0x${mask.toString(16).padStart(8, '0')}`;
+    this.ctx.log.err(`${device.logPrefix}: Warning: IOMMU dma not supported: mask ${shown}, table unavailable`);
+    return EIO;
   }
 
   /** Message interrupts: how many there are now, or an errno below 0. */

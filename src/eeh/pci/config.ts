@@ -70,7 +70,7 @@ export class PciConfig {
 
   *write(target: ConfigTarget, offset: number, size: ConfigSize, value: number): Process<ConfigStatus> {
     if (isRefused(target)) return 'not-found';
-    yield* this.opal.pciConfigWrite(target.controller.phbId, target.bdfn, offset, size, value);
+    yield* this.opal.pciConfigWrite(target.controller.phbId, { bdfn: target.bdfn, offset, size }, value);
     if (target.controller.eeh !== 'checked') yield* this.clearFreeze(target);
     return 'ok';
   }

@@ -10,7 +10,7 @@ import type { KernelContext } from '../context.js';
 import { type ConfigSize, type ConfigTarget, configTarget, type PciConfig } from './config.js';
 import { hex, type PciBus, PciDevice, type PciResource, ROM_INDEX } from './device.js';
 import type { PciExpress } from './express.js';
-import { allOnes, BRIDGE, Capability, DWORD, EXTENDED_START, HEADER, HeaderType, PCIE } from './regs.js';
+import { allOnes, BRIDGE, Capability, ClassCode, DWORD, EXTENDED_START, HEADER, HeaderType, PCIE } from './regs.js';
 import { describeResource } from './resource-text.js';
 
 const CONFIG_BYTES = { CONVENTIONAL: 0x100, EXPRESS: 0x1000 } as const;
@@ -29,6 +29,11 @@ interface BarProbe {
   readonly sized: number;
 }
 
+/** Its class register says something else. Source: linux powernv/pci-ioda.c: pnv_p7ioc_rc_quirk. */
+function isP7iocRootPort({ vendorId, deviceId }: { vendorId: number; deviceId: number }): boolean {
+  return vendorId === 0x1014 && deviceId === 0x03b9;
+}
+
 export class DeviceSetup {
   constructor(
     private readonly ctx: KernelContext,
@@ -43,10 +48,11 @@ export class DeviceSetup {
     const node = controller.addNode(bdfn);
     const headerType = yield* this.config.value({ controller, bdfn, node }, HEADER.HEADER_TYPE.at, 1);
     const identity = { vendorId: ids & 0xffff, deviceId: ids >>> 16, headerType, classCode: 0 };
-    const device = new PciDevice(this.ctx.sim, bus, devfn, node, identity);
+    const device = new PciDevice(this.ctx.sim, bus, devfn, { node, identity });
     const target = configTarget(device);
     yield* this.findExpress(device, target);
     identity.classCode = (yield* this.config.value(target, HEADER.REVISION.at, 4)) >>> 8;
+    if (isP7iocRootPort(identity)) identity.classCode = ClassCode.PCI_BRIDGE << 8;
     yield* this.measureConfigSpace(device, target);
     this.ctx.log.info(
       `pci ${device.name}: [${hex(identity.vendorId, 4)}:${hex(identity.deviceId, 4)}] ` +

@@ -209,6 +209,8 @@ export interface LinkState {
 }
 
 export class PciDevice {
+  readonly node: PciNode;
+  readonly identity: DeviceIdentity;
   readonly resources: PciResource[] = [];
   readonly capabilities: DeviceCapabilities = noCapabilities();
   readonly bridgeAbilities: BridgeAbilities = { io: 'no', prefetchable: 'none', hotplug: 'no' };
@@ -230,9 +232,10 @@ export class PciDevice {
     sim: Simulator,
     readonly bus: PciBus,
     readonly devfn: number,
-    readonly node: PciNode,
-    readonly identity: DeviceIdentity,
+    { node, identity }: { readonly node: PciNode; readonly identity: DeviceIdentity },
   ) {
+    this.node = node;
+    this.identity = identity;
     this.lock = new Mutex(sim, `device ${this.name}`);
   }
 

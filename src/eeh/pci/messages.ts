@@ -116,9 +116,9 @@ export class PciMessages {
   private *compose(device: PciDevice, number: number): Process<void> {
     const { phbId } = device.bus.controller;
     const pe = this.peSetup.peOf(device);
-    if (pe === undefined) return;
+    if (pe?.mve === undefined) return;
     yield* this.ctx.opal.pciSetXivePe(phbId, pe.number, number);
-    const { address, data } = yield* this.ctx.opal.getMsi64(phbId, 0, number, 1);
+    const { address, data } = yield* this.ctx.opal.getMsi64(phbId, pe.mve, number, 1);
     if (device.capabilities.msix === 0) yield* this.writeMessage(device, address, data);
   }
 

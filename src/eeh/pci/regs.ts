@@ -27,7 +27,7 @@ export const DWORD = { COMMAND: 1, BAR0: 4, BRIDGE_ROM: 14, INTERRUPT: 15, ROM: 
 export const HEADER_DWORDS = 16;
 
 export const HeaderType = { MASK: 0x7f, DEVICE: 0, BRIDGE: 1, MULTI_FUNCTION: 0x80 } as const;
-export const ClassCode = { PCI_BRIDGE: 0x0604, ISA_BRIDGE: 0x0601 } as const;
+export const ClassCode = { PCI_BRIDGE: 0x0604, ISA_BRIDGE: 0x0601, RAID: 0x0104 } as const;
 
 export const Capability = {
   POWER_MANAGEMENT: 0x01,

@@ -62,7 +62,7 @@ export class PciResources {
   /** The bus below a bridge got new devices: its windows are tried and written anew. Source: pci_assign_unassigned_bridge_resources. */
   *assignBelow(bridge: PciDevice, bus: PciBus): Process<void> {
     this.announceFor(bridge, bus);
-    this.refuseIoWindow(bridge, false);
+    this.refuseIoWindow(bridge, 'tried-before');
     yield* this.assign(bus);
     yield* this.windows.program(bridge, bus);
   }
@@ -209,14 +209,15 @@ export class PciResources {
       for (const resource of device.resources) {
         if (resource.space === 'io') this.refuseResource(device, resource);
       }
-      if (device.subordinate !== undefined) this.refuseIoWindow(device, opened.includes(device));
+      if (device.subordinate !== undefined)
+        this.refuseIoWindow(device, opened.includes(device) ? 'new' : 'tried-before');
     }
   }
 
-  private refuseIoWindow(bridge: PciDevice, isNew: boolean): void {
+  private refuseIoWindow(bridge: PciDevice, window: 'new' | 'tried-before'): void {
     const needed = needsIo(bridge.subordinate!);
     if (!hasIoWindow(bridge) || (bridge.bridgeAbilities.hotplug === 'no' && !needed)) return;
-    for (let tries = isNew || !needed ? 2 : 1; tries > 0; tries--) {
+    for (let tries = window === 'new' || !needed ? 2 : 1; tries > 0; tries--) {
       const what = `bridge window [io  size 0x${IO_WINDOW_BYTES.toString(16)}]`;
       this.line(bridge, `${what}: can't assign; no space`);
       this.line(bridge, `${what}: failed to assign`);

@@ -95,7 +95,7 @@ export class EehPlatform {
 
   /** What the hub above a PHB has to say. Source: linux powernv/eeh-powernv.c: pnv_eeh_get_and_dump_hub_diag. */
   *dumpHubDiagData({ node }: PciController): Process<void> {
-    const { hubId = 0n } = node;
+    const hubId = BigInt(node.hubId ?? 0);
     const hub = `HUB#${hubId.toString(16)} diag-data`;
     const answer = yield* this.ctx.opal.pciGetHubDiagData?.(hubId) ?? notSupported();
     if (answer.rc !== OpalStatus.SUCCESS) {
@@ -118,7 +118,7 @@ export class EehPlatform {
 
   *writeConfig(edev: EehDev, offset: number, size: ConfigSize, value: number): Process<void> {
     if (isBlocked(edev)) return;
-    yield* this.ctx.opal.pciConfigWrite(edev.controller.phbId, edev.bdfn, offset, size, value);
+    yield* this.ctx.opal.pciConfigWrite(edev.controller.phbId, { bdfn: edev.bdfn, offset, size }, value);
   }
 
   /** Firmware sets its part of the device up again; it cannot see virtual functions. */

@@ -1,4 +1,5 @@
 /** PE numbers of one PHB and the RIDs they own, as the powernv code keeps them. Facts: eeh-linux 2.3. */
+import type { Process } from '../../sim/process.js';
 import type { PciBus, PciController } from '../pci/device.js';
 import type { TceTable } from './tce-table.js';
 
@@ -10,6 +11,8 @@ export interface PowernvPe {
   /** Devices set up for it; the last one to leave releases it. */
   deviceCount: number;
   readonly segments: Set<number>;
+  /** Entry of the bridge that lets its messages in; 0 where bridges have none, undefined if firmware refused it. */
+  mve: number | undefined;
   dma: PeDma | undefined;
 }
 
@@ -17,6 +20,8 @@ export interface PeDma {
   readonly table: TceTable;
   readonly bypass: 'on' | 'off';
   readonly iommuGroup: number;
+  /** Has the bridge forget every entry of the window that it may have cached. */
+  dropAll(): Process<void>;
 }
 
 export class PeNumbers {
@@ -33,7 +38,7 @@ export class PeNumbers {
   allocate(bus: PciBus): PowernvPe | undefined {
     const number = bus.isRoot ? this.rootNumber : this.highestFree();
     if (number < 0) return undefined;
-    const pe: PowernvPe = { number, bus, deviceCount: 0, segments: new Set(), dma: undefined };
+    const pe: PowernvPe = { number, bus, deviceCount: 0, segments: new Set(), mve: 0, dma: undefined };
     this.inUse[number] = pe;
     return pe;
   }

@@ -9,7 +9,7 @@ import type { KernelContext } from '../context.js';
 import type { MmioSegmentRequest } from '../firmware.js';
 import { hex, type PciBus, type PciController, type PciDevice } from '../pci/device.js';
 import { segmentBytes } from '../pci/windows.js';
-import type { Iommu } from './iommu.js';
+import type { IodaKinds } from './ioda-kind.js';
 import { PeNumbers, type PowernvPe } from './pe-numbers.js';
 
 export class PeSetup {
@@ -17,7 +17,7 @@ export class PeSetup {
 
   constructor(
     private readonly ctx: KernelContext,
-    private readonly iommu: Iommu,
+    private readonly kinds: IodaKinds,
   ) {
     this.phbs = ctx.controllers.map((controller) => new PeNumbers(controller));
   }
@@ -28,6 +28,11 @@ export class PeSetup {
 
   peOf(device: PciDevice): PowernvPe | undefined {
     return this.numbers(device.bus.controller).ofBus(device.bus.number);
+  }
+
+  /** The 64-bit window of a PHB, once its tables are empty. */
+  *initM64(controller: PciController): Process<void> {
+    yield* this.kinds.of(controller).initM64(controller);
   }
 
   /** A device comes: the first of a bus without a PE makes the bus get one. */
@@ -58,6 +63,7 @@ export class PeSetup {
     yield* this.ctx.opal.pciEehFreezeClear(phbId, pe.number, FreezeAction.ALL);
     yield* this.ctx.opal.pciSetPeltv(phbId, pe.number, pe.number, PeltvAction.ADD);
     yield* this.setInAncestors(pe, PeltvAction.ADD);
+    yield* this.kinds.of(bus.controller).configureMessages(pe, (text) => this.print(pe, text));
     yield* this.mapSegments(pe);
     return pe;
   }
@@ -66,7 +72,7 @@ export class PeSetup {
     const what = pe.deviceCount === 0 ? 'Configured' : 'Added to existing';
     this.ctx.log.info(`pci ${device.name}: ${what} PE#${hex(pe.number)}`);
     if (pe.dma === undefined && !device.isBridge) {
-      pe.dma = yield* this.iommu.setUp(pe, (text) => this.print(pe, text));
+      pe.dma = yield* this.kinds.of(pe.bus.controller).dma.setUp(pe, (text) => this.print(pe, text));
     }
     if (!device.isBridge && pe.dma !== undefined) {
       this.ctx.log.info(`pci ${device.name}: Adding to iommu group ${pe.dma.iommuGroup}`);
@@ -77,8 +83,9 @@ export class PeSetup {
 
   private *releasePe(pe: PowernvPe): Process<void> {
     const { phbId, node } = pe.bus.controller;
+    const { dma } = this.kinds.of(pe.bus.controller);
     this.print(pe, 'Releasing PE');
-    if (pe.dma !== undefined) yield* this.iommu.tearDown(pe, pe.dma, (text) => this.print(pe, text));
+    if (pe.dma !== undefined) yield* dma.tearDown(pe, pe.dma, (text) => this.print(pe, text));
     pe.dma = undefined;
     for (const segment of pe.segments) {
       yield* this.ctx.opal.pciMapPeMmioWindow(phbId, m32Segment(node.reservedPe, segment));

@@ -1,12 +1,9 @@
 /**
- * The kernel's TCE tables of one DMA window: a tree in system memory, its lower tables made when first needed, and the
- * invalidation the chip needs after every change. Source: linux powernv/pci-ioda-tce.c: pnv_tce, pnv_tce_build;
- * pci-ioda.c: pnv_pci_phb3_tce_invalidate.
+ * The kernel's TCE tables of one DMA window: a tree in system memory, its lower tables made when first needed.
+ * Source: linux powernv/pci-ioda-tce.c: pnv_tce, pnv_tce_build.
  */
 
-import { setField } from '../../hw/bits.js';
-import type { HostPort } from '../../hw/host-port.js';
-import { PHB_REGISTERS } from '../../ioda2/registers/phb.js';
+import type { SystemMemory } from '../../hw/memory.js';
 import type { Process } from '../../sim/process.js';
 import { encodeIndirectTce, encodeTce, type Permission } from '../../tce/tce.js';
 import { RangeAllocator } from './range-allocator.js';
@@ -17,16 +14,24 @@ const SMALLEST_TABLE_SHIFT = 12;
 const LARGE_KERNEL_PAGE_SHIFT = 16;
 
 export interface DmaWindowShape {
+  /** DMA address of its first page; default 0. */
+  readonly start?: number;
   readonly sizeBytes: number;
   readonly pageShift: 12 | 16 | 24 | 28;
   readonly levels: number;
 }
 
-/** The register through which the operating system drops cached TCEs, and the PE it drops them for. */
-export interface TceKillTarget {
-  readonly port: HostPort;
-  readonly address: number;
+/** What the bridge needs after every change of entries. */
+export interface TceInvalidation {
+  /** Entries from page `page` of the window on; the first of them stands at a real address. */
+  entries(page: number, count: number, entryAddress: number): Process<void>;
+}
+
+/** Whose window it is, for messages. */
+export interface WindowOwner {
   readonly pe: number;
+  /** Memory in which the tables are written. */
+  readonly memory: SystemMemory;
 }
 
 export class TceTable {
@@ -40,21 +45,28 @@ export class TceTable {
 
   constructor(
     readonly shape: DmaWindowShape,
-    private readonly memory: RangeAllocator,
-    private readonly kill: TceKillTarget,
+    private readonly allocator: RangeAllocator,
+    private readonly owner: WindowOwner,
+    private readonly invalidation: TceInvalidation,
   ) {
     const entryBits = Math.ceil(Math.log2(shape.sizeBytes)) - shape.pageShift;
     const kernelPageShift = shape.pageShift < LARGE_KERNEL_PAGE_SHIFT ? SMALLEST_TABLE_SHIFT : LARGE_KERNEL_PAGE_SHIFT;
     const tableShift = Math.max(Math.ceil(entryBits / shape.levels) + Math.log2(TCE_BYTES), kernelPageShift);
     this.tableBytes = 2 ** tableShift;
     this.indexBits = tableShift - Math.log2(TCE_BYTES);
-    // Page 0 is never handed out: a DMA address of 0 is a driver's mistake.
-    this.pages = new RangeAllocator(`DMA window of PE#${kill.pe.toString(16)}`, 1, this.pageCount - 1);
+    // Page 0 is never handed out: a DMA address of 0 is a driver's mistake. Source: linux iommu_table_reserve_pages.
+    const first = this.start === 0 ? 1 : 0;
+    this.pages = new RangeAllocator(`DMA window of PE#${owner.pe.toString(16)}`, first, this.pageCount - first);
     this.root = this.makeTable();
   }
 
   get pageBytes(): number {
     return 2 ** this.shape.pageShift;
+  }
+
+  /** DMA address of the window's first byte. */
+  get start(): number {
+    return this.shape.start ?? 0;
   }
 
   /** Maps `bytes` from a real address; returns the DMA address of the same byte. */
@@ -64,12 +76,12 @@ export class TceTable {
     const index = this.pages.allocate(count);
     for (let i = 0; i < count; i++) this.writeEntry(index + i, encodeTce((firstPage + i) * this.pageBytes, permission));
     yield* this.invalidate(index, count);
-    return index * this.pageBytes + (realAddress % this.pageBytes);
+    return this.start + index * this.pageBytes + (realAddress % this.pageBytes);
   }
 
   *unmap(dmaAddress: number, bytes: number): Process<void> {
-    const index = Math.floor(dmaAddress / this.pageBytes);
-    const count = Math.floor((dmaAddress + bytes - 1) / this.pageBytes) - index + 1;
+    const index = this.pageOf(dmaAddress);
+    const count = this.pageOf(dmaAddress + bytes - 1) - index + 1;
     this.pages.release(index, count);
     for (let i = 0; i < count; i++) this.writeEntry(index + i, 0n);
     yield* this.invalidate(index, count);
@@ -77,18 +89,17 @@ export class TceTable {
 
   /** Takes one page's entry away while the books still call it mapped: the mistake of a driver, for experiments. */
   *lose(dmaAddress: number): Process<void> {
-    const index = Math.floor(dmaAddress / this.pageBytes);
+    const index = this.pageOf(dmaAddress);
     this.writeEntry(index, 0n);
     yield* this.invalidate(index, 1);
   }
 
-  /** Drops everything the chip caches for this PE. */
-  *invalidateAll(): Process<void> {
-    yield* this.store({ BY_PE: 1 });
+  private pageOf(dmaAddress: number): number {
+    return Math.floor((dmaAddress - this.start) / this.pageBytes);
   }
 
   freeTables(): void {
-    for (const table of this.tables.splice(0)) this.memory.release(table, this.tableBytes);
+    for (const table of this.tables.splice(0)) this.allocator.release(table, this.tableBytes);
   }
 
   private get pageCount(): number {
@@ -96,7 +107,7 @@ export class TceTable {
   }
 
   private writeEntry(index: number, tce: bigint): void {
-    const { memory } = this.kill.port;
+    const { memory } = this.owner;
     const entries = 2 ** this.indexBits;
     let table = this.root;
     for (let level = this.shape.levels - 1; level > 0; level--) {
@@ -109,25 +120,14 @@ export class TceTable {
   }
 
   private makeTable(): number {
-    const table = this.memory.allocate(this.tableBytes, this.tableBytes);
-    this.kill.port.memory.fill(table, this.tableBytes, 0);
+    const table = this.allocator.allocate(this.tableBytes, this.tableBytes);
+    this.owner.memory.fill(table, this.tableBytes, 0);
     this.tables.push(table);
     return table;
   }
 
+  /** Where an entry stands matters to windows of one level only, whose entries follow each other. */
   private *invalidate(index: number, count: number): Process<void> {
-    for (let i = 0; i < count; i++) {
-      // The field takes the address in units of 4 KiB, whatever the page size.
-      const granules = (index + i) * 2 ** (this.shape.pageShift - SMALLEST_TABLE_SHIFT);
-      yield* this.store({ ONE_PAGE: 1, ADDRESS: granules });
-    }
-  }
-
-  private *store(fields: Readonly<Record<string, number>>): Process<void> {
-    let value = 0n;
-    for (const [name, field] of Object.entries({ ...fields, PE: this.kill.pe })) {
-      value = setField(value, PHB_REGISTERS.field('PHB_TCE_KILL', name).at, BigInt(field));
-    }
-    yield* this.kill.port.store(this.kill.address, 8, value);
+    yield* this.invalidation.entries(index, count, this.root + TCE_BYTES * index);
   }
 }

@@ -9,6 +9,7 @@ import { fieldMask, msbMask } from '../../../src/hw/bits.js';
 import { TRAP_NAMES, type TrapName } from '../../../src/ioda2/error-bits/bit-lists.js';
 import { ERROR_EVENT_NAMES, trapBitOf } from '../../../src/ioda2/error-bits/events.js';
 import { TRAP_BITS, type TrapBit } from '../../../src/ioda2/error-bits/traps.js';
+import type { Phb3 } from '../../../src/ioda2/phb3.js';
 import { PHB_REGISTERS } from '../../../src/ioda2/registers/phb.js';
 import { ERROR_INJECTED, ERROR_RAISED } from '../../../src/ioda2/trace.js';
 import { type Answers, answerIn, commandOf, lookOf, PeerError, type QtestBackend } from './backend.js';
@@ -67,7 +68,7 @@ class ErrorWatch {
 const trainField = (name: string) => PHB_REGISTERS.field('PHB_PCIE_DLP_TRAIN_CTL', name).at;
 
 function conditionsOf({ phbs }: CosimMachine, { raised }: ErrorWatch): Conditions {
-  const phb = phbs[0]!;
+  const phb = phbs[0] as Phb3;
   const { offset } = PHB_REGISTERS.get('PHB_PCIE_DLP_TRAIN_CTL');
   const training = phb.registers.read(offset);
   const train = (field: string): boolean => (training & fieldMask(trainField(field))) !== 0n;

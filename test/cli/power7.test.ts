@@ -1,0 +1,80 @@
+/** The commands on a POWER7: a run of a file of the other chip, and a shell in its kernel. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Streams } from '../../src/cli/host-streams.js';
+import { type KernelCommandOptions, runKernel } from '../../src/cli/kernel.js';
+import { type RunOptions, runRun } from '../../src/cli/run.js';
+
+const SCENARIO = `
+name: short
+about: a freeze
+machine: { slots: { 1: { device: nic, driver: recovering } } }
+faults: [{ at: 1 ms, kind: dma-write-unmapped, device: slot1 }]
+expect: [{ freeze: slot1, cause: tce-page-fault, within: 10 us }]
+`;
+
+/** The same on a POWER7 without a fault. */
+const QUIET = SCENARIO.replace('slots:', 'chip: p7ioc, slots:')
+  .replace(/faults: .*/, 'faults: []')
+  .replace(/expect: .*/, 'expect: [{ untouched: slot1 }]');
+const FILES: Readonly<Record<string, string>> = { 'short.yaml': SCENARIO, 'quiet.yaml': QUIET };
+
+function streamsTo(texts: { out: string; err: string }): Streams {
+  return {
+    readFile: (name) => (name in FILES ? new TextEncoder().encode(FILES[name]) : readFileSync(name)),
+    writeFile: () => {},
+    out: (text) => {
+      texts.out += `${text}\n`;
+    },
+    err: (text) => {
+      texts.err += `${text}\n`;
+    },
+    interactive: false,
+  };
+}
+
+function run(path: string, options: RunOptions): { status: number; out: string; err: string } {
+  const texts = { out: '', err: '' };
+  return { status: runRun([path], options, streamsTo(texts)), ...texts };
+}
+
+function kernel(path: string, options: KernelCommandOptions): { status: number; out: string } {
+  const texts = { out: '', err: '' };
+  return { status: runKernel(path, [], options, streamsTo(texts)), out: texts.out };
+}
+
+describe('phbsim run --chip', () => {
+  it('runs a file on the other chip, and says how to do so again', () => {
+    const { status, out } = run('short.yaml', { chip: 'p7ioc' });
+    expect(status).toBe(0);
+    expect(out).toContain('POWER7 with a P7IOC, 1 of its PHBs wired');
+    expect(out).toContain('again: phbsim run short.yaml --chip p7ioc --seed short');
+    expect(run('short.yaml', {}).out).toContain('POWER8 with 1 PHB3;');
+  });
+
+  it('says which fault the chip cannot have, and which PHB, with status 2', () => {
+    expect(run('scenarios/slow-link-after-reset.yaml', { chip: 'p7ioc' })).toMatchObject({
+      status: 2,
+      err: 'phbsim run: equalization-failure does not fit a machine with p7ioc: it takes phb3\n',
+    });
+    expect(run('scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml', { chip: 'phb3' })).toMatchObject({
+      status: 2,
+      err: 'phbsim run: PHB 5 does not exist: a chip has PHB 0 to 2\n',
+    });
+  });
+});
+
+describe('phbsim kernel on a POWER7', () => {
+  it('has the files and the log of the kernel as it treats these bridges', () => {
+    const commands = ['cat /proc/powerpc/eeh', 'lspci -n', 'dmesg'];
+    const { status, out } = kernel('scenarios/p7ioc-fenced-bridge.yaml', { command: commands });
+    expect(status).toBe(0);
+    expect(out).toMatch(/0000:00:00\.0 0604: 1014:03b9/);
+    expect(out).toContain('DMA weight 10 (10), assigned (0) 8 DMA32 segments');
+  });
+
+  it('goes through the test of the kernel', () => {
+    const { status, out } = kernel('quiet.yaml', { procedure: 'selftest' });
+    expect([status, out.includes('0000:01:00.0')]).toEqual([0, true]);
+  });
+});

@@ -1,11 +1,11 @@
 /** What a judge may look at, and what it finds. */
-import type { PowerSystem } from '../machine/system.js';
+import type { AnySystem } from '../machine/system.js';
 import type { TimeNs } from '../sim/time.js';
 import type { Observer } from './observer.js';
 import type { Traffic } from './traffic.js';
 
 export interface Evidence {
-  readonly system: PowerSystem;
+  readonly system: AnySystem;
   readonly observer: Observer;
   readonly traffic: Traffic;
   /** When the drivers were up. */

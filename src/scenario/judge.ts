@@ -135,9 +135,10 @@ function usualGap(slot: string, { traffic, startNs }: Evidence, first: TimeNs): 
 function recovered(slot: SystemSlot, evidence: Evidence): Finding {
   const since = cameBack(slot, evidence);
   if (typeof since === 'string') return open(since);
-  if (slot.device === undefined) return open('the kernel has removed it');
-  if (slot.device.driver === undefined) return open('it has no driver');
-  if (slot.device.channel !== 'normal') return open(`its channel is ${slot.device.channel}`);
+  const { device } = slot;
+  if (device === undefined) return open('the kernel has removed it');
+  if (device.driver === undefined) return open('it has no driver');
+  if (device.channel !== 'normal') return open(`its channel is ${device.channel}`);
   if (slot.driver?.progress === undefined) return metAt(since, 'thawed, and its driver is there');
   const progress = evidence.traffic.firstProgressAfter(slot.name, since);
   if (progress === undefined) return open('its driver has received nothing since');

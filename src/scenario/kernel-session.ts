@@ -87,6 +87,8 @@ export interface ProcedureResult {
   readonly lines: readonly PrintedLine[];
   /** The exit status of the real one. */
   readonly status: number;
+  /** What it broke: devices, or hits of a PE or PHB. The real ones are content with none. */
+  readonly tested: number;
   /** What it found, by its own names. */
   readonly result: object;
   readonly endNs: TimeNs;
@@ -99,9 +101,15 @@ export function runProcedure(
   name: ProcedureName,
   options: ProcedureOptions = {},
 ): ProcedureResult[] {
-  if (name === 'selftest') return [runOne(scenario, name, options, (user) => selftest(user))];
+  if (name === 'selftest') {
+    const result = runOne(scenario, name, options, (user) => selftest(user));
+    return [{ ...result, tested: result.result.tested.length }];
+  }
   const tests = OP_TESTS.filter((test) => name === 'op-test' || name === `op-test-${test}`);
-  return tests.map((test) => runOne(scenario, procedureOf(test), options, (user) => opTest(user, test, options)));
+  return tests.map((test) => {
+    const result = runOne(scenario, procedureOf(test), options, (user) => opTest(user, test, options));
+    return { ...result, tested: result.result.rounds.filter(({ outcome }) => outcome !== 'miss').length };
+  });
 }
 
 function procedureOf(test: OpTestName): ProcedureName {
@@ -113,7 +121,7 @@ function runOne<R extends { readonly status: number }>(
   name: ProcedureName,
   options: ProcedureOptions,
   procedure: (user: UserSpace) => Process<R>,
-): ProcedureResult {
+): Omit<ProcedureResult, 'tested'> & { readonly result: R } {
   const { system, startNs } = bootScenario(scenario, options);
   const { sim } = system;
   const lines: PrintedLine[] = [];

@@ -7,10 +7,9 @@ import type { FaultEngine, Strike } from '../faults/engine.js';
 import { fromHalves } from '../hw/bits.js';
 import { INTERRUPT_TAKEN } from '../hw/interrupts.js';
 import { MMIO_LOAD } from '../hw/system-bus.js';
-import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/events.js';
-import type { PestWords } from '../ioda2/error-bits/pest.js';
-import { ERROR_RAISED, ETU_RESET, FENCED, PE_FREEZE } from '../ioda2/trace.js';
-import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import type { PestWords } from '../ioda/pest.js';
+import type { ChipMoments, ErrorEventName } from '../machine/chip.js';
+import type { AnySystem, SystemSlot } from '../machine/system.js';
 import type { Socket } from '../machine/topology.js';
 import { LINK_STATE } from '../pcie/link.js';
 import type { LinkError } from '../pcie/link-error.js';
@@ -101,6 +100,15 @@ export interface PhbSeen {
   readonly what: 'fenced' | 'reset';
 }
 
+/** A unit of the chip above the bridges reported error bits, or that chip stopped answering. */
+export interface HubSeen {
+  readonly timeNs: TimeNs;
+  readonly what: 'error' | 'dead';
+  /** Bit of the unit in the global error macro. */
+  readonly unit: number;
+  readonly bits: bigint;
+}
+
 /** The kernel lost a slot's device, found one there, or bound a driver to it. As fine as the looks are often. */
 export interface PresenceSeen {
   readonly timeNs: TimeNs;
@@ -124,6 +132,7 @@ export class Observer {
   readonly stalls: StallSeen[] = [];
   readonly interrupts: InterruptSeen[] = [];
   readonly phbs: PhbSeen[] = [];
+  readonly hub: HubSeen[] = [];
   readonly presences: PresenceSeen[] = [];
   readonly log: LogRecord[] = [];
   readonly told = new LogEvidence();
@@ -134,20 +143,26 @@ export class Observer {
   private readonly lastSent = new Map<string, PacketSeen>();
   private readonly linkEnds = new Map<string, Pick<StallSeen, 'slot' | 'by'>>();
   private readonly phbIds = new Map<string, number>();
+  private readonly moments: ChipMoments;
 
   constructor(
-    private readonly system: PowerSystem,
+    private readonly system: AnySystem,
     engine: FaultEngine,
     private readonly operator: Operator,
   ) {
     const { trace } = system.sim;
+    const { moments } = system.chip;
+    this.moments = moments;
     for (const [index, phb] of system.machine.phbs.entries()) this.phbIds.set(phb.name, index);
-    this.firmware = new FirmwareWatch(system.machine);
+    this.firmware = new FirmwareWatch(system);
     this.resetWatch = new ResetWatch(system);
     engine.onStrike((strike) => this.struck(strike));
-    trace.subscribe((record) => this.errorRaised(record), [ERROR_RAISED]);
-    trace.subscribe((record) => this.peChanged(record), [PE_FREEZE]);
-    trace.subscribe((record) => this.phbChanged(record), [FENCED, ETU_RESET]);
+    trace.subscribe((record) => this.errorRaised(record), [moments.errorRaised]);
+    trace.subscribe((record) => this.peChanged(record), [moments.peFreeze]);
+    trace.subscribe((record) => this.phbChanged(record), [moments.fenced, moments.bridgeReset]);
+    const { unitError, hubDead } = moments;
+    if (unitError !== undefined) trace.subscribe((record) => this.unitReported(record), [unitError]);
+    if (hubDead !== undefined) trace.subscribe((record) => this.hubDied(record), [hubDead]);
     trace.subscribe((record) => this.linkChanged(record), [LINK_STATE]);
     trace.subscribe((record) => this.stalled(record), [TLP_STALLED]);
     trace.subscribe((record) => this.loaded(record), [MMIO_LOAD]);
@@ -179,8 +194,8 @@ export class Observer {
 
   /** Grows with whatever is observed; thaws and packets apart. */
   get size(): number {
-    const { strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, presences, log } = this;
-    const lists = [strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, presences, log];
+    const { strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, hub, presences, log } = this;
+    const lists = [strikes, errors, freezes, ones, links, linkErrors, stalls, phbs, hub, presences, log];
     return lists.reduce((sum, list) => sum + list.length, this.actions.length + this.resets.length);
   }
 
@@ -207,7 +222,7 @@ export class Observer {
     this.errors.push({
       timeNs: time,
       phb: this.phbIds.get(source)!,
-      event: ERROR_EVENT_NAMES[event!]!,
+      event: this.moments.eventNames[event!]!,
       pe: pe === NO_PE ? undefined : pe!,
       requesterId: requesterId!,
       address: fromHalves(high!, low!),
@@ -240,11 +255,20 @@ export class Observer {
   }
 
   private phbChanged({ time, source, kind, values }: TraceRecord): void {
-    const fenced = kind.id === FENCED.id;
+    const fenced = kind.id === this.moments.fenced.id;
     if (!fenced && values[0] !== 1) return;
     const phb = this.phbIds.get(source)!;
     this.phbs.push({ timeNs: time, phb, what: fenced ? 'fenced' : 'reset' });
     if (fenced) this.firmware.cutOff(phb);
+  }
+
+  private unitReported({ time, values }: TraceRecord): void {
+    const [unit, high, low] = values;
+    this.hub.push({ timeNs: time, what: 'error', unit: unit!, bits: fromHalves(high!, low!) });
+  }
+
+  private hubDied({ time, values }: TraceRecord): void {
+    this.hub.push({ timeNs: time, what: 'dead', unit: values[0]!, bits: 0n });
   }
 
   private watchLink({ link, name }: Socket): void {

@@ -3,7 +3,7 @@ import { EehControls } from '../eeh/interfaces/controls.js';
 import { errnoText } from '../eeh/interfaces/errno-text.js';
 import { KernelFileError, KernelFiles } from '../eeh/interfaces/files.js';
 import type { PciDevice } from '../eeh/pci/device.js';
-import type { PowerSystem, SystemSlot } from '../machine/system.js';
+import type { AnySystem, SystemSlot } from '../machine/system.js';
 import { delay, type Process } from '../sim/process.js';
 import type { TimeNs } from '../sim/time.js';
 import type { ActionKind, PlannedAction } from './action.js';
@@ -29,7 +29,7 @@ export class Operator {
   private readonly controls: EehControls;
   private readonly files: KernelFiles;
 
-  constructor(private readonly system: PowerSystem) {
+  constructor(private readonly system: AnySystem) {
     this.controls = new EehControls(system.kernel);
     this.files = new KernelFiles(system.kernel);
   }

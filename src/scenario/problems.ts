@@ -23,10 +23,11 @@ export class ScenarioError extends Error {
     readonly file: string,
     readonly problems: readonly Problem[],
     text: string,
+    mostShown = MOST_SHOWN,
   ) {
     const lines = new Lines(text);
     const inOrder = [...problems].sort((a, b) => a.at.start - b.at.start);
-    const shown = inOrder.slice(0, MOST_SHOWN).map((problem) => formatProblem(file, problem, lines));
+    const shown = inOrder.slice(0, mostShown).map((problem) => formatProblem(file, problem, lines));
     const left = inOrder.length - shown.length;
     super([...shown, ...(left > 0 ? [`${file}: ... and ${left} more`] : [])].join('\n\n'));
   }

@@ -1,7 +1,8 @@
 /** Reads one expectation: its first key says what is expected of whom. */
 import { CALLBACKS } from '../eeh/drivers/scripted-driver.js';
 import { VOTES } from '../eeh/drivers/votes.js';
-import { ERROR_EVENT_NAMES, type ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { ErrorEventName } from '../machine/chip.js';
+import { CHIP_NAMES, CHIPS } from '../machine/chips.js';
 import type { LinkError } from '../pcie/link-error.js';
 import { DETECTIONS } from './log-evidence.js';
 import type { Names } from './names.js';
@@ -11,11 +12,15 @@ import { type Expectation, type ExpectationKind, type FateOfSlot, MOST_TIMES, ty
 
 /** Names for several events together. */
 export const CAUSE_GROUPS: Readonly<Record<string, readonly ErrorEventName[]>> = {
-  'dma-iommu-fault': ['tce-page-fault', 'tce-access-fault', 'tve-invalid', 'tve-range'],
+  'dma-iommu-fault': ['tce-page-fault', 'tce-access-fault', 'tve-invalid', 'tve-requester', 'tve-range'],
   'mmio-load-error': ['mmio-load-ca', 'mmio-load-ur', 'mmio-load-timeout'],
   'error-message': ['err-fatal', 'err-nonfatal'],
 };
-export const CAUSES: readonly string[] = [...Object.keys(CAUSE_GROUPS), ...ERROR_EVENT_NAMES];
+/** Events of all chips. */
+export const EVENT_NAMES: readonly ErrorEventName[] = [
+  ...new Set(CHIP_NAMES.flatMap((chip) => CHIPS[chip].moments.eventNames)),
+];
+export const CAUSES: readonly string[] = [...Object.keys(CAUSE_GROUPS), ...EVENT_NAMES];
 
 /** By what they are called in the file. */
 export const LINK_WIDTHS: Readonly<Record<string, number>> = { x1: 1, x2: 2, x4: 4, x8: 8, x16: 16 };

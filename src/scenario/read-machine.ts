@@ -1,6 +1,6 @@
 /** Reads the machine of a scenario: its slots, what is in them, who drives it, and what firmware and kernel run on it. */
 import { KERNEL_VERSIONS } from '../eeh/kernel-versions.js';
-import { PHBS_PER_CHIP } from '../machine/powernv8.js';
+import { CHIP_NAMES, CHIPS, DEFAULT_CHIP } from '../machine/chips.js';
 import type { BootOptions } from '../machine/system.js';
 import {
   BRIDGE_CARD,
@@ -33,20 +33,17 @@ export const MACHINE_KEYS = [
 export const SLOT_KEYS = ['device', 'behind', 'driver', 'phb', 'frame-every'] as const;
 export const SLOT_DEVICES = [...DEVICE_MODELS, BRIDGE_CARD] as const;
 export const SWITCH_VALUES = ['yes', 'no'] as const;
-const CHIPS = ['phb3'] as const;
-
-/** Slots are counted over the whole machine. */
-const MOST_SLOTS = PHBS_PER_CHIP * MOST_SLOTS_PER_PHB;
 
 export function readMachine(machine: MapReader): ScenarioMachine {
   machine.only(MACHINE_KEYS);
-  machine.get('chip')?.oneOf(CHIPS, 'chip');
+  const chip = machine.get('chip')?.oneOf(CHIP_NAMES, 'chip');
   const maxFreezes = machine.get('max-freezes')?.integer(0, MOST_TIMES);
   const firmware = machine.get('firmware')?.oneOf(FIRMWARES, 'firmware');
   const kernel = readKernel(machine);
   const ports = readPorts(machine);
   return {
-    slots: readSlots(machine),
+    slots: readSlots(machine, CHIPS[chip ?? DEFAULT_CHIP].mostPhbs),
+    ...(chip === undefined ? {} : { chip }),
     ...(maxFreezes === undefined ? {} : { maxFreezes }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(Object.keys(kernel).length === 0 ? {} : { kernel }),
@@ -75,23 +72,25 @@ function readPorts(machine: MapReader): PortFeatures {
   };
 }
 
-function readSlots(machine: MapReader): Map<number, SlotOptions> {
+/** Slots are counted over the whole machine. */
+function readSlots(machine: MapReader, mostPhbs: number): Map<number, SlotOptions> {
+  const mostSlots = mostPhbs * MOST_SLOTS_PER_PHB;
   const slots = new Map<number, SlotOptions>();
   const map = machine.need('slots')?.map();
   for (const key of map?.keys ?? []) {
     const number = Number(key);
     const value = map!.get(key, `slot ${key}`)!;
-    if (!/^[1-9]\d*$/.test(key) || number > MOST_SLOTS) {
+    if (!/^[1-9]\d*$/.test(key) || number > mostSlots) {
       value.reader.add({
         at: map!.keySpan(key),
-        message: `slots have numbers from 1 to ${MOST_SLOTS}, not ${quoted(key)}`,
+        message: `slots have numbers from 1 to ${mostSlots}, not ${quoted(key)}`,
       });
       continue;
     }
-    slots.set(number, readSlot(value));
+    slots.set(number, readSlot(value, mostPhbs));
   }
   if (map !== undefined && map.keys.length === 0) map.fail('a machine has at least one slot');
-  for (let phb = 0; phb < PHBS_PER_CHIP; phb++) {
+  for (let phb = 0; phb < mostPhbs; phb++) {
     const here = [...slots.values()].filter((slot) => (slot.phb ?? 0) === phb).length;
     if (here > MOST_SLOTS_PER_PHB) map?.fail(`PHB ${phb} has ${here} slots; ${MOST_SLOTS_PER_PHB} is the most`);
   }
@@ -99,13 +98,13 @@ function readSlots(machine: MapReader): Map<number, SlotOptions> {
 }
 
 /** A slot that is wrong is there all the same: faults and expectations may name it. */
-function readSlot(value: Value): SlotOptions {
+function readSlot(value: Value, mostPhbs: number): SlotOptions {
   const map = value.map();
   if (map === undefined) return EMPTY_SLOT;
   map.only(SLOT_KEYS);
   const contents = readContents(map);
   const driver = map.get('driver') === undefined ? 'none' : (readDriver(map.get('driver')!) ?? 'none');
-  const phb = map.get('phb')?.integer(0, PHBS_PER_CHIP - 1);
+  const phb = map.get('phb')?.integer(0, mostPhbs - 1);
   const framePeriodNs = map.get('frame-every')?.duration();
   if (framePeriodNs !== undefined && framePeriodNs < SHORTEST_FRAME_NS) map.get('frame-every')!.fail('at least 2 us');
   const models = contents === undefined ? [] : modelsOf({ ...contents, driver });

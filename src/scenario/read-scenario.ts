@@ -2,6 +2,7 @@
 import { FAULT_KINDS, FAULTS, type FaultDeclaration, type FaultKind } from '../faults/catalogue.js';
 import type { PlannedFault } from '../faults/engine.js';
 import { complaint, type FaultParameter, type ParameterValue, rangeOf } from '../faults/parameters.js';
+import { type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
 import { formatTime } from '../sim/time.js';
 import type { PlannedAction } from './action.js';
 import { type Names, namesOf } from './names.js';
@@ -37,8 +38,9 @@ export function readScenario(file: string, text: string, open?: OpenProfile): Sc
   const machine = root.need('machine')?.map();
   const built = machine === undefined ? NO_MACHINE : readMachine(machine);
   const profile = readNamedProfile(machine?.get('profile'), open);
-  const names = namesOf(built.slots);
-  const faults = (root.need('faults')?.list() ?? []).map((item) => readFault(item, names));
+  const names = namesOf(built.slots, built.chip);
+  const { chip = DEFAULT_CHIP } = built;
+  const faults = (root.need('faults')?.list() ?? []).map((item) => readFault(item, names, chip));
   const actions = (root.get('actions')?.list() ?? []).map((item) => readAction(item, names));
   const expect = (root.need('expect')?.list() ?? []).map((item) => readExpectation(item, names));
   if (root.has('expect') && expect.length === 0) root.get('expect')!.fail('a scenario expects something');
@@ -82,7 +84,7 @@ function readSeed(root: MapReader, name: string): string {
   return value.isText ? (value.string() ?? '') : String(value.integer(0, Number.MAX_SAFE_INTEGER) ?? '');
 }
 
-function readFault(value: Value, names: Names): PlannedFault | undefined {
+function readFault(value: Value, names: Names, chip: ChipName): PlannedFault | undefined {
   const map = value.map();
   if (map === undefined) return undefined;
   const kind = map.need('kind')?.oneOf(FAULT_KINDS, 'fault kind', 'Fault kinds: phbsim run --faults');
@@ -90,6 +92,10 @@ function readFault(value: Value, names: Names): PlannedFault | undefined {
   if (kind === undefined) return undefined;
   const declaration: FaultDeclaration = FAULTS[kind];
   map.only([...FAULT_KEYS, ...Object.keys(declaration.parameters)]);
+  if (declaration.chips?.includes(chip) === false) {
+    map.get('kind')!.fail(`${kind} does not fit a machine with ${chip}: it takes ${declaration.chips.join(' or ')}`);
+    return undefined;
+  }
   const target = readTarget(map, kind, names);
   const times = map.get('times')?.integer(1, MOST_TIMES);
   const everyNs = map.get('every')?.duration();
@@ -113,10 +119,16 @@ function readFault(value: Value, names: Names): PlannedFault | undefined {
 
 function readParameter(value: Value, name: string, parameter: FaultParameter): ParameterValue | undefined {
   if ('choices' in parameter) return value.oneOf(parameter.choices, name);
+  if ('drawn' in parameter) return readAddress(value);
   if ('least' in parameter) return value.integer(parameter.least, parameter.most);
   const ns = value.duration();
   if (ns === undefined || complaint(parameter, ns) === undefined) return ns;
   return value.fail(`${name} must be ${rangeOf(parameter).replace(/,.*/, '')}`);
+}
+
+function readAddress(value: Value): string | undefined {
+  const address = value.word();
+  return address === undefined ? undefined : `0x${address.toString(16)}`;
 }
 
 function readTarget(map: MapReader, kind: FaultKind, names: Names): string | undefined {
@@ -125,6 +137,7 @@ function readTarget(map: MapReader, kind: FaultKind, names: Names): string | und
     ...(hits.includes('card') ? names.slots : []),
     ...(hits.includes('switch') ? names.switches : []),
     ...(hits.includes('phb') ? names.phbs : []),
+    ...(hits.includes('hub') ? names.hubs : []),
   ];
   return map.need('device')?.oneOf(allowed, 'device', `${kind} can hit: ${allowed.join(', ') || 'nothing here'}`);
 }

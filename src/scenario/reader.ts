@@ -60,7 +60,7 @@ export class Reader {
       const [start, end] = error.pos;
       this.add({ at: { start, end }, ...yamlProblem(error, kind) });
     }
-    this.finish();
+    this.finish(MOST_SYNTAX_SHOWN);
     if (!isMap(document.contents)) {
       const message = `a ${kind} is a map${document.contents === null ? ', and the file is empty' : ''}`;
       this.add({ at: spanOf(document.contents), message, remedy: 'Begin with "name: ...".' });
@@ -74,10 +74,13 @@ export class Reader {
   }
 
   /** Throws what has been gathered, if anything. */
-  finish(): void {
-    if (this.problems.length > 0) throw new ScenarioError(this.file, this.problems, this.text);
+  finish(mostShown?: number): void {
+    if (this.problems.length > 0) throw new ScenarioError(this.file, this.problems, this.text, mostShown);
   }
 }
+
+/** Where a text stops being YAML, what follows is misread, too: of its echoes nobody needs to know. */
+const MOST_SYNTAX_SHOWN = 1;
 
 /** What the YAML library says, in our words where its own speak of its functions. */
 function yamlProblem(error: YAMLError, kind: string): Pick<Problem, 'message' | 'remedy'> {
@@ -85,7 +88,10 @@ function yamlProblem(error: YAMLError, kind: string): Pick<Problem, 'message' | 
   if (code === 'MULTIPLE_DOCS') return { message: 'a second document begins here', remedy: `One ${kind} a file.` };
   if (isTooDeep(error)) return { message: 'nested too deeply' };
   // The message ends in an excerpt of its own.
-  return { message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '') };
+  return {
+    message: message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
+    remedy: `No YAML from here on. Mend this first, or give another file: a ${kind} is a YAML map that begins with "name: ...".`,
+  };
 }
 
 /** The parser calls itself for each level, and gives up when the stack is full; all that it says after that is echo. */

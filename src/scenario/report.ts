@@ -1,7 +1,6 @@
 /** The outcome of a run for people and for machines. */
 import { formatRecord } from '../eeh/log.js';
 import { hex64 } from '../hw/bits.js';
-import { POWER8_TIMING } from '../machine/timing-profile.js';
 import { formatTime, type TimeNs } from '../sim/time.js';
 import { wrap } from './problems.js';
 import type { RunResult } from './runner.js';
@@ -49,12 +48,11 @@ function heading(result: RunResult): string[] {
       slot.busId === undefined ? 'not found' : `${slot.busId}, PHB${slot.phb} PE ${slot.pe?.toString(16) ?? 'none'}`;
     return `  ${slot.name}  ${slot.place.model}  ${place}  driver: ${slot.driverKind}`;
   });
-  const chips = system.machine.phbs.length;
   return [
     scenario.name,
     ...wrap(scenario.about, RULE.length),
     '',
-    `POWER8 with ${chips} PHB3${chips === 1 ? '' : 's'}; seed "${system.sim.seed}"${profileOf(result)}`,
+    `${system.chip.describe(system.machine.phbs.length)}; seed "${system.sim.seed}"${profileOf(result)}`,
     ...slots,
     `Firmware and kernel took ${formatTime(startNs)} of virtual time to boot. Times below count from there; the kernel's log counts from power-on.`,
   ];
@@ -63,7 +61,7 @@ function heading(result: RunResult): string[] {
 /** Where it is not the default one. */
 function profileOf({ system }: RunResult): string {
   const { timing } = system.machine;
-  return timing === POWER8_TIMING ? '' : `; timing profile "${timing.name}"`;
+  return timing === system.chip.timing ? '' : `; timing profile "${timing.name}"`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {

@@ -1,9 +1,8 @@
 /** Sees resets where they reach the cards: at the registers that make them, and on the links. */
 import { getField } from '../hw/bits.js';
 import { MMIO_STORE } from '../hw/system-bus.js';
-import { PHB_REGISTERS } from '../ioda2/registers/phb.js';
-import { ETU_RESET } from '../ioda2/trace.js';
-import type { PowerSystem } from '../machine/system.js';
+import type { Chip } from '../machine/chip.js';
+import type { AnySystem } from '../machine/system.js';
 import { LINK_STATE, LINK_STATES } from '../pcie/link.js';
 import type { TimeNs } from '../sim/time.js';
 import type { TraceRecord } from '../sim/trace.js';
@@ -18,25 +17,25 @@ export interface ResetSeen {
   readonly slots: readonly string[];
 }
 
-const PERST_RELEASED = PHB_REGISTERS.field('PHB_RESET', 'PERST').at;
-const RESET_AT = PHB_REGISTERS.get('PHB_RESET').offset;
 const HOT_RESET = LINK_STATES.indexOf('hot-reset');
-/** A reset of the whole bridge ends in a fundamental one, which is part of it. */
-const PART_OF_WHOLE_NS: TimeNs = 2e9;
 
 export class ResetWatch {
   readonly resets: ResetSeen[] = [];
   private readonly phbOfAddress = new Map<number, number>();
+  private readonly reset: Chip['reset'];
 
-  constructor(private readonly system: PowerSystem) {
-    const { machine, sim } = system;
+  constructor(private readonly system: AnySystem) {
+    const { chip, machine, sim } = system;
+    this.reset = chip.reset;
     const phbIds = new Map(machine.phbs.map((phb, index) => [phb.name, index]));
-    for (const index of machine.phbs.keys()) this.phbOfAddress.set(machine.addressMap.phbBase(index) + RESET_AT, index);
+    for (const index of machine.phbs.keys()) {
+      for (const address of chip.reset.addresses(machine, index)) this.phbOfAddress.set(address, index);
+    }
     sim.trace.subscribe(
       ({ time, source, values }) => {
         if (values[0] === 1) this.resetPhb(time, phbIds.get(source)!, 'whole-phb');
       },
-      [ETU_RESET],
+      [chip.moments.bridgeReset],
     );
     sim.trace.subscribe((record) => this.stored(record), [MMIO_STORE]);
     sim.trace.subscribe((record) => this.linkChanged(record), [LINK_STATE]);
@@ -51,11 +50,11 @@ export class ResetWatch {
     const phb = this.phbOfAddress.get(high! * 2 ** 32 + low!);
     if (phb === undefined) return;
     const value = (BigInt(valueHi!) << 32n) | BigInt(valueLo!);
-    if (getField(value, PERST_RELEASED) === 1n) return;
+    if (getField(value, this.reset.perstReleased) === 1n) return;
     const whole = this.resets.findLast(
       ({ kind, slots }) => kind === 'whole-phb' && slots.some((name) => this.isOn(name, phb)),
     );
-    if (whole !== undefined && time - whole.timeNs < PART_OF_WHOLE_NS) return;
+    if (whole !== undefined && time - whole.timeNs < this.reset.partOfWholeNs) return;
     this.resetPhb(time, phb, 'fundamental');
   }
 

@@ -1,13 +1,13 @@
 /** Runs a scenario: boots the machine, lets the faults strike, and stops when every expectation is decided. */
 import { FaultEngine } from '../faults/engine.js';
-import type { FaultTarget } from '../faults/target.js';
-import { PBCQ_SCOM_RANGES } from '../ioda2/registers/pbcq.js';
-import { PowerSystem } from '../machine/system.js';
+import type { ChipName } from '../machine/chips.js';
+import { type AnySystem, PowerSystem } from '../machine/system.js';
 import type { TimingProfile } from '../machine/timing-profile.js';
 import { type SlotDriver, TopologyError } from '../machine/topology.js';
 import { quantize, type TimeNs, us } from '../sim/time.js';
 import type { Evidence } from './evidence.js';
 import { judge, type Verdict, waitsForEnd } from './judge.js';
+import { doubtWhereNothingStruck } from './never-struck.js';
 import { Observer } from './observer.js';
 import { Operator } from './operator.js';
 import { DEFAULT_WITHIN_NS, type ExpectationKind, type Scenario } from './scenario.js';
@@ -15,7 +15,7 @@ import { Traffic } from './traffic.js';
 
 export interface RunResult {
   readonly scenario: Scenario;
-  readonly system: PowerSystem;
+  readonly system: AnySystem;
   readonly observer: Observer;
   readonly traffic: Traffic;
   /** When the drivers were up: the scenario's time 0. */
@@ -26,6 +26,8 @@ export interface RunResult {
 }
 
 export interface RunOptions {
+  /** Instead of the scenario's: what a scenario says of one chip may be another's way too, or not. */
+  readonly chip?: ChipName;
   readonly seed?: string;
   readonly traceCapacity?: number;
   /** Instead of the scenario's. */
@@ -52,7 +54,7 @@ const SAMPLES_PER_LOOK = 10;
 
 /** A machine whose drivers are up, with the faults of a scenario still to come. */
 export interface BootedScenario {
-  readonly system: PowerSystem;
+  readonly system: AnySystem;
   readonly engine: FaultEngine;
   readonly operator: Operator;
   readonly observer: Observer;
@@ -61,10 +63,12 @@ export interface BootedScenario {
 
 export function bootScenario(scenario: Scenario, options: RunOptions = {}): BootedScenario {
   const { maxFreezes, firmware, kernel, ports } = scenario;
+  const chip = options.chip ?? scenario.chip;
   const timing = options.timing ?? scenario.timing;
-  const system = new PowerSystem({
+  const system: AnySystem = new PowerSystem<ChipName>({
     slots: slotsWith(scenario.slots, options.drivers),
     seed: options.seed ?? scenario.seed,
+    ...(chip === undefined ? {} : { chip }),
     ...(maxFreezes === undefined ? {} : { maxFreezes }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(kernel === undefined ? {} : { kernel }),
@@ -72,7 +76,7 @@ export function bootScenario(scenario: Scenario, options: RunOptions = {}): Boot
     ...(timing === undefined ? {} : { timing }),
     ...(options.traceCapacity === undefined ? {} : { traceCapacity: options.traceCapacity }),
   });
-  const engine = new FaultEngine(system.sim, faultTargets(system));
+  const engine = new FaultEngine(system.sim, system.faultTargets(), system.chipName);
   system.boot();
   const operator = new Operator(system);
   const observer = new Observer(system, engine, operator);
@@ -137,7 +141,8 @@ function drive(scenario: Scenario, evidence: Evidence, { outstanding, onProgress
   }
   // A recovery that did not last is none: all but moments in the past are looked at once more.
   return scenario.expect.map((expectation) => {
-    const verdict = judge(expectation, evidence);
+    const found = judge(expectation, evidence);
+    const verdict = { ...found, ...doubtWhereNothingStruck(expectation, found, evidence) };
     return verdict.state === 'open' ? { ...verdict, state: 'not-met' as const } : verdict;
   });
 }
@@ -182,25 +187,4 @@ function lastMoment({ faults, actions, expect, settleNs, untilNs }: Scenario): T
   ];
   const waits = expect.map(({ withinNs }) => withinNs ?? DEFAULT_WITHIN_NS);
   return quantize(Math.max(0, ...strikes) + Math.max(0, ...waits) + settleNs);
-}
-
-function faultTargets(system: PowerSystem): FaultTarget[] {
-  const cards = system.slots.map((slot) => slot.faultTarget());
-  const switches = system.switches.map((each): FaultTarget => {
-    return {
-      kind: 'switch',
-      name: each.name,
-      sendErrorMessage: (message) => each.switch.report(each.switch.rid, message),
-    };
-  });
-  const phbs = system.machine.phbs.map((phb, index): FaultTarget => {
-    const { base, strideOfPhb, bank } = PBCQ_SCOM_RANGES.nest;
-    return {
-      kind: 'phb',
-      name: `phb${index}`,
-      jamReset: () => phb.pbcq.jamReset(),
-      writeNest: (register, value) => phb.scomWrite(base + strideOfPhb * index + bank.get(register).offset, value),
-    };
-  });
-  return [...cards, ...switches, ...phbs];
 }

@@ -2,7 +2,8 @@
 import type { CallbackName } from '../eeh/drivers/scripted-driver.js';
 import type { ErsVote } from '../eeh/drivers/votes.js';
 import type { PlannedFault } from '../faults/engine.js';
-import type { ErrorEventName } from '../ioda2/error-bits/events.js';
+import type { ErrorEventName } from '../machine/chip.js';
+import type { ChipName } from '../machine/chips.js';
 import type { BootOptions } from '../machine/system.js';
 import type { TimingProfile } from '../machine/timing-profile.js';
 import type { PortFeatures, SlotOptions } from '../machine/topology.js';
@@ -17,6 +18,8 @@ export const FIRMWARES = ['skiboot', 'corrected'] as const;
 
 /** What the scenario is about, as far as it is not time. */
 export interface ScenarioMachine {
+  /** Default PHB3. */
+  readonly chip?: ChipName;
   readonly slots: ReadonlyMap<number, SlotOptions>;
   readonly maxFreezes?: number;
   readonly firmware?: (typeof FIRMWARES)[number];

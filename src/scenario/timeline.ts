@@ -2,7 +2,7 @@
 
 import { bdfnName } from '../eeh/pci/device.js';
 import { fromHalves, hex64 } from '../hw/bits.js';
-import { decodePest } from '../ioda2/error-bits/pest.js';
+import type { Chip } from '../machine/chip.js';
 import { LINK_STATES } from '../pcie/link.js';
 import { MessageCode } from '../pcie/tlp.js';
 import { malformation } from '../pcie/tlp-checks.js';
@@ -92,18 +92,19 @@ function tellFaults({ observer }: RunResult, add: Add): void {
 
 function tellBridge(result: RunResult, add: Add): void {
   const { observer } = result;
+  const { chip } = result.system;
   for (const error of observer.errors) {
-    if (!isEcho(result, error)) add(error.timeNs, `PHB${error.phb}`, describeError(error));
+    if (!isEcho(result, error)) add(error.timeNs, `PHB${error.phb}`, describeError(error, chip));
   }
   for (const together of frozenTogether(observer.freezes)) {
     if (together.length > MOST_SINGLE) {
       const [first] = together;
       const who = together.flatMap((freeze) => freeze.who);
-      add(first!.timeNs, `PHB${first!.phb}`, `${together.length} PEs ${describeFreeze({ ...first!, who })}`);
+      add(first!.timeNs, `PHB${first!.phb}`, `${together.length} PEs ${describeFreeze({ ...first!, who }, chip)}`);
       continue;
     }
     for (const freeze of together) {
-      add(freeze.timeNs, peName(freeze), describeFreeze(freeze));
+      add(freeze.timeNs, peName(freeze), describeFreeze(freeze, chip));
       const echoes = observer.errors.filter((error) => isEchoOf(error, freeze));
       if (echoes.length > 0) add(echoes[0]!.timeNs, peName(freeze), `more errors while frozen: ${countEvents(echoes)}`);
     }
@@ -114,6 +115,10 @@ function tellBridge(result: RunResult, add: Add): void {
   }
   for (const { timeNs, phb, what } of observer.phbs) {
     add(timeNs, `PHB${phb}`, what === 'fenced' ? 'FENCED' : 'whole PHB in reset');
+  }
+  for (const { timeNs, what, unit, bits } of observer.hub) {
+    const who = chip.unitName(unit);
+    add(timeNs, 'hub', what === 'dead' ? `DEAD: an error of ${who} stopped its link` : `${who} reports ${hex64(bits)}`);
   }
 }
 
@@ -258,7 +263,6 @@ function messageName(code: number | undefined): string {
 
 const peName = ({ phb, pe }: FreezeSeen): string => `PHB${phb} PE ${pe.toString(16)}`;
 
-const TVE_SELECT = 59n;
 const TABLE_EVENTS: Readonly<Record<string, string>> = {
   'tce-page-fault': 'the TCE grants nothing',
   'tce-access-fault': 'the TCE does not grant this access',
@@ -266,19 +270,19 @@ const TABLE_EVENTS: Readonly<Record<string, string>> = {
   'tve-range': 'the address is outside the TVE',
 };
 
-function describeError({ event, pe, address, requesterId }: ErrorSeen): string {
+function describeError({ event, pe, address, requesterId }: ErrorSeen, chip: Chip): string {
   const verdict = TABLE_EVENTS[event];
   if (verdict !== undefined && pe !== undefined) {
-    const tve = pe * 2 + Number((address >> TVE_SELECT) & 1n);
+    const tve = chip.dmaWindow(pe, address);
     return `RID ${bdfnName(requesterId)} -> PE ${pe.toString(16)} -> TVE ${tve} -> ${verdict}: ${event}`;
   }
   return `${event}${requesterId === 0 ? '' : `  RID ${bdfnName(requesterId)}`}${address === 0n ? '' : `  ${hex64(address)}`}`;
 }
 
-function describeFreeze({ cause, pest, who }: FreezeSeen): string {
+function describeFreeze({ cause, pest, who }: FreezeSeen, chip: Chip): string {
   const names = who.length === 0 ? '' : `  (${who.join(', ')})`;
   if (cause === undefined) return `frozen by software${names}`;
-  const { causes } = decodePest(pest.a, pest.b);
+  const causes = chip.causesOf(pest.a, pest.b);
   const bits = causes.length === 0 ? '' : `  ${causes.join(' ')}`;
   return `FROZEN  PESTA ${hex64(pest.a)}  PESTB ${hex64(pest.b)}${bits}${names}`;
 }

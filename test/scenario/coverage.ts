@@ -29,10 +29,9 @@ type Recovery = RunResult['observer']['told']['recoveries'][number];
 export function coverageOf(result: RunResult): Cell[] {
   const { observer, system } = result;
   const cells: Cell[] = [];
-  for (const [index, recovery] of observer.told.recoveries.entries()) {
-    const untilNs = observer.told.recoveries[index + 1]?.timeNs ?? Number.POSITIVE_INFINITY;
-    for (const slot of system.slots.filter((each) => labelFits(each, recovery.label))) {
-      cells.push({ outcome: outcomeOf(result, slot, { recovery, untilNs }), by: recovery.by, driver: slot.driverKind });
+  for (const episode of episodesOf(result)) {
+    for (const slot of system.slots.filter((each) => labelFits(each, episode.label))) {
+      cells.push({ outcome: outcomeOf(result, slot, episode), by: episode.by, driver: slot.driverKind });
     }
   }
   for (const { text } of observer.log) {
@@ -46,26 +45,50 @@ export function coverageOf(result: RunResult): Cell[] {
   return cells;
 }
 
+/** A recovery with what the kernel said from its heading to the next one. */
+interface Episode extends Recovery {
+  readonly untilNs: number;
+  readonly texts: readonly string[];
+}
+
+/** One recovery may end and the next begin in the same instant: it is the order of lines that parts them. */
+function episodesOf({ observer }: RunResult): Episode[] {
+  const { told, log } = observer;
+  const begins = told.recoveries.map(({ timeNs, label }) =>
+    log.findIndex((line) => line.timeNs === timeNs && line.text.startsWith(`EEH: Recovering ${label}`)),
+  );
+  return told.recoveries.map((recovery, i) => ({
+    ...recovery,
+    untilNs: told.recoveries[i + 1]?.timeNs ?? Number.POSITIVE_INFINITY,
+    texts: log.slice(begins[i], begins[i + 1]).map(({ text }) => text),
+  }));
+}
+
 function labelFits({ phb, pe }: Slot, label: string): boolean {
   return label === `PHB#${phb}` || label === `PHB#${phb}-PE#${pe?.toString(16)}`;
 }
 
-function outcomeOf(
-  { observer }: RunResult,
-  slot: Slot,
-  { recovery, untilNs }: { recovery: Recovery; untilNs: number },
-): OutcomeName {
-  const inside = ({ timeNs }: { timeNs: number }): boolean => timeNs >= recovery.timeNs && timeNs <= untilNs;
-  const said = (pattern: RegExp): boolean => observer.log.some((line) => inside(line) && pattern.test(line.text));
-  if (said(/^EEH: Unable to recover/)) return slot.place.socket.link.isUp ? 'failed for good' : 'link gone';
-  if (!said(/^EEH: Recovery successful/)) return 'recovery without end';
+function outcomeOf({ observer }: RunResult, slot: Slot, episode: Episode): OutcomeName {
+  const inside = ({ timeNs }: { timeNs: number }): boolean => timeNs >= episode.timeNs && timeNs <= episode.untilNs;
+  const said = (pattern: RegExp): boolean => episode.texts.some((text) => pattern.test(text));
+  const failed = said(/^EEH: Unable to recover/);
+  const ended = failed || said(/^EEH: Recovery successful/);
+  if (said(BRIDGE_GONE)) return 'bridge dead';
+  if (ended && !slot.place.socket.link.isUp) return 'link gone';
+  if (failed) return 'failed for good';
+  if (!ended) return 'recovery without end';
   const resets = observer.resets
     .filter((seen) => inside(seen) && seen.slots.includes(slot.name))
     .map(({ kind }) => kind);
   if (resets.includes('whole-phb')) return 'fenced bridge reset as a whole';
-  if (said(/^EEH: Sleep 5s/)) return 'recovered by unplug, reset and replug';
+  const gone = observer.presences.some((seen) => inside(seen) && seen.slot === slot.name && seen.what === 'gone');
+  // An operator may remove a device, too; before it looks for it again the kernel pauses.
+  if (gone && said(/^EEH: Sleep 5s/)) return 'recovered by unplug, reset and replug';
   if (resets.includes('fundamental')) return 'recovered after a fundamental reset';
   if (resets.includes('hot')) return 'recovered after a hot reset';
   const last = observer.freezesOf(slot.name).at(-1);
   return last !== undefined && last.thawedNs === undefined ? 'left frozen' : 'recovered without reset';
 }
+
+/** Firmware has marked the bridge as broken: it does not even tell the state of a PE. */
+const BRIDGE_GONE = /^pnv_eeh_get_p(?:hb|e)_state: Failure -6 /;

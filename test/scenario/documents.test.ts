@@ -7,7 +7,6 @@ import { VOTES } from '../../src/eeh/drivers/votes.js';
 import { DEFAULT_KERNEL_VERSION, KERNEL_VERSIONS } from '../../src/eeh/kernel-versions.js';
 import { FAULT_KINDS, FAULTS, type FaultDeclaration } from '../../src/faults/catalogue.js';
 import { rangeOf } from '../../src/faults/parameters.js';
-import { ERROR_EVENT_NAMES } from '../../src/ioda2/error-bits/events.js';
 import { PHBS_PER_CHIP } from '../../src/machine/powernv8.js';
 import { DRIVER_KINDS, MOST_DEVICES_BEHIND, MOST_FUNCTIONS, MOST_SLOTS_PER_PHB } from '../../src/machine/topology.js';
 import { ACTIONS, type ActionDeclaration } from '../../src/scenario/action.js';
@@ -24,6 +23,7 @@ import {
 } from '../../src/scenario/read-driver.js';
 import {
   CAUSE_GROUPS,
+  EVENT_NAMES,
   EXPECTATION_KEYS,
   EXPECTATION_KINDS,
   LINK_ERRORS,
@@ -158,7 +158,7 @@ describe('docs/scenarios.md', () => {
     const rows = Object.entries(CAUSE_GROUPS).map(([name, events]) => `| \`${name}\` | ${listed(events)} |`);
     expect(table('Expectations', 2)).toEqual(rows);
     const [, events] = /^Events: (.*?)\.$/ms.exec(chapter('Expectations'))!;
-    expect(words(events!)).toEqual(ERROR_EVENT_NAMES);
+    expect(words(events!)).toEqual(EVENT_NAMES);
   });
 
   it('gives units, limits and defaults as the reader has them', () => {

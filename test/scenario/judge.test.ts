@@ -119,3 +119,40 @@ describe('an expectation', () => {
     expect(fence).toBe('met: never fenced');
   });
 });
+
+describe('what must not happen', () => {
+  const NEGATIVE = ['untouched: slot2', 'no-reset: slot1', 'no-log: "EEH: Recovering"', 'not-fenced: phb0'];
+  const BARE = '{ device: nic }';
+  const missing = 'at: 5 ms, kind: dma-write-unmapped, device: slot1';
+
+  it('is not met by a run in which the fault found nothing to do', () => {
+    const result = run({ slots: [BARE, BARE], faults: [missing], expect: NEGATIVE });
+    expect(new Set(verdicts(result))).toEqual(
+      new Set([
+        'not-met: no wonder: the fault dma-write-unmapped of slot1 never struck: the bus master bit of the card is off',
+      ]),
+    );
+  });
+
+  it('is met where each fault struck at least once', () => {
+    const twice = 'at: 5 ms, kind: link-lost, device: slot1, times: 2, every: 1 ms';
+    const result = run({ slots: [BARE, BARE], faults: [twice], expect: NEGATIVE });
+    expect(result.observer.strikes.map(({ missed }) => missed === undefined)).toEqual([true, false]);
+    expect(result.verdicts.map(({ state }) => state)).toEqual(['met', 'met', 'met', 'met']);
+  });
+
+  it('is not met where all that was to be done could not be done', () => {
+    const plug = ['actions:', '  - { at: 5 ms, do: plug, device: slot1 }'];
+    const idle = run({ slots: [BARE, BARE], faults: [], expect: ['no-reset: slot1'], more: plug });
+    expect(verdicts(idle)).toEqual(['not-met: no wonder: plug slot1 was not done: the slot of slot1 is filled']);
+    const busy = [...plug, '  - { at: 6 ms, do: unplug, device: slot1 }'];
+    const done = run({ slots: [BARE, BARE], faults: [], expect: ['no-reset: slot1'], more: busy });
+    expect(done.verdicts.map(({ state }) => state)).toEqual(['met']);
+  });
+
+  it('happened, if it did, whatever else was missed', () => {
+    const fence = 'at: 6 ms, kind: fence, device: phb0';
+    const result = run({ slots: [BARE, BARE], faults: [missing, fence], expect: ['not-fenced: phb0'] });
+    expect(verdicts(result)).toEqual([expect.stringMatching(/^not-met: it fenced/)]);
+  });
+});

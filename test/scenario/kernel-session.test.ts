@@ -118,11 +118,13 @@ describe('a procedure', () => {
     expect(formatProcedures(all).split('\n\n')).toHaveLength(4);
   });
 
-  it('that was skipped did not fail; one of several that failed did', () => {
-    const result = (status: number): ProcedureResult => ({
-      ...{ name: 'selftest', seed: '', lines: [], result: {}, endNs: 0, digest: '', status },
+  it('that broke nothing is no success, and neither is one of several that failed', () => {
+    const result = (status: number, tested: number): ProcedureResult => ({
+      ...{ name: 'selftest', seed: '', lines: [], result: {}, endNs: 0, digest: '', status, tested },
     });
-    expect(procedureStatus([result(4)])).toBe(0);
-    expect(procedureStatus([result(0), result(1)])).toBe(1);
+    expect(procedureStatus([result(4, 0)])).toBe(1);
+    expect(procedureStatus([result(0, 1), result(0, 0)])).toBe(1);
+    expect(procedureStatus([result(0, 1), result(1, 1)])).toBe(1);
+    expect(procedureStatus([result(0, 1), result(0, 2)])).toBe(0);
   });
 });

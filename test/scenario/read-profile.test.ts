@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PowerSystem } from '../../src/machine/system.js';
+import type { AnySystem } from '../../src/machine/system.js';
 import {
   figuresOf,
   formatFigure,
@@ -156,7 +156,7 @@ function stray(figures: string): { digest: string; bootNs: number; answerNs: num
 }
 
 /** From the arrival of a DMA read at the bridge to its first answer, RID and page cached: the shortest of many. */
-function answerNs({ sim, machine, slots: [slot] }: PowerSystem): number {
+function answerNs({ sim, machine, slots: [slot] }: AnySystem): number {
   const { link } = machine.phbs[0]!;
   const sent = new Map<number, number>();
   const took: number[] = [];

@@ -100,7 +100,7 @@ describe('a scenario file', () => {
         kind: 'freeze',
         pe: 'slot1',
         times: 1,
-        causes: ['tce-page-fault', 'tce-access-fault', 'tve-invalid', 'tve-range'],
+        causes: ['tce-page-fault', 'tce-access-fault', 'tve-invalid', 'tve-requester', 'tve-range'],
       },
       { kind: 'freeze', pe: 'switch0', times: 1, causes: ['err-fatal', 'err-nonfatal'] },
       { kind: 'pest', pe: 'slot1', a: 0x8480_002b_0000_0000n, b: 0xffff_ffff_ffff_ffffn },
@@ -350,6 +350,14 @@ describe('a scenario that is wrong', () => {
     const answer = refusal(text({ expect: '  - {}\n'.repeat(27) }));
     expect(answer.match(/^trial\.yaml:\d+/gm)).toHaveLength(20);
     expect(answer.split('\n').at(-1)).toBe('trial.yaml: ... and 7 more');
+  });
+
+  it('is told where a text stops being YAML, how to go on, and how many echoes are left out', () => {
+    const source = '#!/bin/sh\n\techo "a: [b: }"\n\t- c: d: e\n\t@f: {\n'.repeat(5);
+    const answer = refusal(source);
+    expect(answer.match(/^trial\.yaml:\d+:\d+/gm)).toHaveLength(1);
+    expect(answer.match(/No YAML from here on\. Mend this first, or give another file/g)).toHaveLength(1);
+    expect(answer.split('\n').at(-1)).toMatch(/^trial\.yaml: \.\.\. and \d+ more$/);
   });
 
   it('lists too many slots of one PHB', () => {

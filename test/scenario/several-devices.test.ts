@@ -30,6 +30,7 @@ describe('a slot with several devices', () => {
       bridges: ['bridge2'],
       switches: ['switch0'],
       phbs: ['phb0'],
+      hubs: [],
     });
   });
 

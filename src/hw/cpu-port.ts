@@ -22,33 +22,39 @@ export class CpuPort implements HostPort {
   }
 
   load(address: number, size: AccessSize): Process<bigint> {
-    return this.access('load', address, size, 0n);
+    return this.read('load', address, size);
   }
 
-  *store(address: number, size: AccessSize, value: bigint): Process<void> {
-    yield* this.access('store', address, size, value);
+  store(address: number, size: AccessSize, value: bigint): Process<void> {
+    return this.write('store', address, size, value);
   }
 
   scomRead(address: number): Process<bigint> {
-    return this.access('scom-read', address, 8, 0n);
+    return this.read('scom-read', address, 8);
   }
 
-  *scomWrite(address: number, value: bigint): Process<void> {
-    yield* this.access('scom-write', address, 8, value);
+  scomWrite(address: number, value: bigint): Process<void> {
+    return this.write('scom-write', address, 8, value);
   }
 
-  /** The access begins when the process runs, not when its generator is made. */
-  private *access(operation: BusOperation, address: number, size: AccessSize, value: bigint): Process<bigint> {
-    const ticket = this.bus.begin(operation, address, size, value);
-    let taken = false;
+  // An access begins when the process runs, not when its generator is made.
+
+  private *read(operation: BusOperation, address: number, size: AccessSize): Process<bigint> {
+    const ticket = this.bus.begin(operation, address, size, 0n);
     try {
       yield this.bus.completion(ticket);
-      const answer = this.bus.take(ticket);
-      taken = true;
-      return answer;
+      return this.bus.value(ticket);
     } finally {
-      // Only a cancelled process comes here without its value.
-      if (!taken) this.bus.abandon(ticket);
+      this.bus.leave(ticket);
+    }
+  }
+
+  private *write(operation: BusOperation, address: number, size: AccessSize, value: bigint): Process<void> {
+    const ticket = this.bus.begin(operation, address, size, value);
+    try {
+      yield this.bus.completion(ticket);
+    } finally {
+      this.bus.leave(ticket);
     }
   }
 }

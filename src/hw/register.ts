@@ -185,6 +185,7 @@ function registerInfo<N extends string>(bank: string, slot: number, name: N, d: 
 class Bank<N extends string, D> implements RegisterBank<D> {
   readonly names: readonly (keyof D & string)[];
   private readonly named = new Map<string, RegisterInfo<keyof D & string>>();
+  private readonly fields = new Map<string, ReadonlyMap<string, FieldInfo>>();
   private readonly placed = new Map<number, RegisterInfo<keyof D & string>>();
 
   constructor(
@@ -197,6 +198,7 @@ class Bank<N extends string, D> implements RegisterBank<D> {
     for (const register of registers) {
       this.checkOffset(register);
       this.named.set(register.name, register);
+      this.fields.set(register.name, new Map(register.fields.map((field) => [field.name, field])));
       this.placed.set(register.offset, register);
     }
     for (const register of registers) this.checkTarget(register);
@@ -213,9 +215,9 @@ class Bank<N extends string, D> implements RegisterBank<D> {
   }
 
   field(name: keyof D & string, fieldName: string): FieldInfo {
-    const { fields } = this.get(name);
-    const field = fields.find((candidate) => candidate.name === fieldName);
+    const field = this.fields.get(name)?.get(fieldName);
     if (field !== undefined) return field;
+    const { fields } = this.get(name);
     const known = fields.map((candidate) => candidate.name).join(', ') || 'none';
     throw new DeclarationError(`${this.name}.${name}`, `no field is called ${fieldName}; declared: ${known}`);
   }

@@ -51,7 +51,7 @@ export class SyncHost {
 
   private unanswered(ticket: number, why: string): UnansweredAccessError {
     const error = new UnansweredAccessError(this.bus.describe(ticket), this.bus.sim.now, why);
-    this.bus.abandon(ticket);
+    this.bus.leave(ticket);
     return error;
   }
 }

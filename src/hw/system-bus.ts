@@ -1,6 +1,6 @@
 /**
  * Connects processors, memory and chips. An access is a ticket: it travels the request leg as an event, its target
- * answers now or later, and the value stays with the ticket until the requester takes it.
+ * answers now or later, and the value stays with the ticket until the requester leaves.
  */
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
@@ -77,7 +77,7 @@ const SLOT_LIMIT = 65536;
 /** One access in flight, or a free place for one. The process that requested it waits for the slot itself. */
 class Slot implements Wait {
   ticket: number;
-  state: 'free' | 'open' | 'done' | 'abandoned' = 'free';
+  state: 'free' | 'open' | 'done' | 'taken' | 'abandoned' = 'free';
   operation: BusOperation = 'load';
   address = 0;
   size: AccessSize = 8;
@@ -174,19 +174,29 @@ export class SystemBus {
     return this.slotOf(ticket);
   }
 
-  /** Gives the value and ends the ticket. */
-  take(ticket: number): bigint {
+  /** The value of a ticket that is done, once. */
+  value(ticket: number): bigint {
     const slot = this.slotOf(ticket);
     if (slot.state !== 'done') throw new TicketError(ticket, 'has no value yet');
-    const value = fromHalves(slot.hi, slot.lo);
-    this.release(slot);
+    slot.state = 'taken';
+    return fromHalves(slot.hi, slot.lo);
+  }
+
+  /** Gives the value and ends the ticket. */
+  take(ticket: number): bigint {
+    const value = this.value(ticket);
+    this.leave(ticket);
     return value;
   }
 
-  /** The requester goes away (its process was cancelled). The access itself goes on: it is already on the bus. */
-  abandon(ticket: number): void {
+  /**
+   * The requester goes, with its value or without (its process was cancelled): the ticket ends. An access that is already
+   * on the bus goes on.
+   */
+  leave(ticket: number): void {
     const slot = this.slotOf(ticket);
-    if (slot.state === 'done') this.discard(slot);
+    if (slot.state === 'taken') this.release(slot);
+    else if (slot.state === 'done') this.discard(slot);
     else slot.state = 'abandoned';
   }
 
@@ -195,7 +205,7 @@ export class SystemBus {
   /** A target's answer to a load or SCOM read; bits beyond the access's size are cut off. */
   complete(ticket: number, value: bigint): void {
     const slot = this.slotOf(ticket);
-    if (slot.state === 'done') throw new TicketError(ticket, 'was already answered');
+    if (slot.state === 'done' || slot.state === 'taken') throw new TicketError(ticket, 'was already answered');
     slot.hi = slot.size === 8 ? hiOf(value) : 0;
     slot.lo = (loOf(value) & sizeMask(slot.size)) >>> 0;
     this.record(OPERATION_KINDS[slot.operation], slot);
@@ -286,12 +296,14 @@ export class SystemBus {
   }
 
   private targetOf(address: number): BusTarget | undefined {
-    for (const target of this.targets) if (target.claims(address)) return target;
+    for (let i = 0; i < this.targets.length; i++) if (this.targets[i]!.claims(address)) return this.targets[i];
     return undefined;
   }
 
   private scomTargetOf(address: number): ScomTarget | undefined {
-    for (const target of this.scomTargets) if (target.claimsScom(address)) return target;
+    for (let i = 0; i < this.scomTargets.length; i++) {
+      if (this.scomTargets[i]!.claimsScom(address)) return this.scomTargets[i];
+    }
     return undefined;
   }
 

@@ -3,7 +3,7 @@
  * with auto-increment. Facts: ioda2-phb3 4, ioda1-p7ioc 4.1.
  * Sources: skiboot hw/phb3.c: phb3_ioda_sel; skiboot p7ioc hw/p7ioc-phb.c: p7ioc_ioda_reset; qemu pnv_phb3_ioda_access.
  */
-import { bit, bits, type FieldSpec, getField, setField } from '../hw/bits.js';
+import { bit, bits, type FieldSpec, fromHalves, getFieldOfHalves, hiOf, loOf, setField } from '../hw/bits.js';
 
 /** A table as the door sees it. Indices are already wrapped to `entries`, a power of two. */
 export interface IodaTable {
@@ -34,7 +34,9 @@ export interface IodaDirectory<N extends string> {
 export class IodaAccess<N extends string> {
   readonly #tables = new Map<N, IodaTable>();
   readonly #directory: IodaDirectory<N>;
-  #address = 0n;
+  /** IODA_ADDR in halves: every access of a data register takes it apart. */
+  #hi = 0;
+  #lo = 0;
 
   constructor(directory: IodaDirectory<N>) {
     this.#directory = directory;
@@ -50,54 +52,57 @@ export class IodaAccess<N extends string> {
   }
 
   get address(): bigint {
-    return this.#address;
+    return fromHalves(this.#hi, this.#lo);
   }
 
   /** A write of IODA_ADDR selects; nothing is fetched before the data registers are touched. */
   select(address: bigint): void {
-    this.#address = address;
+    this.#hi = hiOf(address);
+    this.#lo = loOf(address);
   }
 
   readData(): bigint {
-    const { table, index } = this.#current();
+    const table = this.#selected();
     if (!table) return 0n;
-    const value = table.read(index);
-    this.#advance(table, index);
+    const value = table.read(this.#index(table));
+    this.#advance(table);
     return value;
   }
 
   writeData(value: bigint): void {
-    const { table, index } = this.#current();
+    const table = this.#selected();
     if (!table) return;
-    table.write(index, value);
-    this.#advance(table, index);
+    table.write(this.#index(table), value);
+    this.#advance(table);
   }
 
   /** IODA_DATA1 leaves the index alone: software writes it first and IODA_DATA0 second, once an entry. */
   readSecond(): bigint {
-    const { table, index } = this.#current();
-    return table?.second?.read(index) ?? 0n;
+    const table = this.#selected();
+    return table?.second?.read(this.#index(table)) ?? 0n;
   }
 
   writeSecond(value: bigint): void {
-    const { table, index } = this.#current();
-    table?.second?.write(index, value);
+    const table = this.#selected();
+    table?.second?.write(this.#index(table), value);
   }
 
-  #current(): { table: IodaTable | undefined; index: number } {
-    const selector = Number(getField(this.#address, TABLE_SELECT));
+  #selected(): IodaTable | undefined {
+    const selector = getFieldOfHalves(this.#hi, this.#lo, TABLE_SELECT);
     const name = this.#directory.bySelector(selector);
     const table = name === undefined ? undefined : this.#tables.get(name);
-    if (!table) {
-      this.#directory.onReserved(selector);
-      return { table, index: 0 };
-    }
-    return { table, index: Number(getField(this.#address, this.#directory.indexAt)) & (table.entries - 1) };
+    if (!table) this.#directory.onReserved(selector);
+    return table;
+  }
+
+  #index({ entries }: IodaTable): number {
+    return getFieldOfHalves(this.#hi, this.#lo, this.#directory.indexAt) & (entries - 1);
   }
 
   /** Reads and writes alike move on, and the register shows the next index, so a walk of a whole table ends where it began. */
-  #advance(table: IodaTable, index: number): void {
-    if (getField(this.#address, AUTOINCREMENT) === 0n) return;
-    this.#address = setField(this.#address, this.#directory.indexAt, BigInt((index + 1) & (table.entries - 1)));
+  #advance(table: IodaTable): void {
+    if (getFieldOfHalves(this.#hi, this.#lo, AUTOINCREMENT) === 0) return;
+    const next = (this.#index(table) + 1) & (table.entries - 1);
+    this.select(setField(this.address, this.#directory.indexAt, BigInt(next)));
   }
 }

@@ -2,7 +2,7 @@
  * The power bus queue in front of a PHB: BARs, nest FIR and fence, interrupt routing, the ASB side path, ETU reset.
  * Sources: skiboot hw/phb3.c: phb3_probe_pbcq, phb3_creset, phb3_fenced; qemu pnv_phb3_pbcq.c. Facts: ioda2-phb3 3.3 to 3.5, 7.8.
  */
-import { ALL_ONES, fieldMask, getField, hiOf, msbMask, msbMasks } from '../hw/bits.js';
+import { ALL_ONES, fieldMask, getField, getFieldOfHalves, hiOf, msbMask, msbMasks } from '../hw/bits.js';
 import type { AccessSize } from '../hw/host-port.js';
 import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
 import { RegisterFile } from '../hw/register-file.js';
@@ -40,6 +40,8 @@ const NFIR_SLOT = PBCQ_NEST_REGISTERS.get('NFIR').slot;
 const AIB_FENCE_HI = hiOf(AIB_FENCE);
 const ETU_RESET_SLOT = PBCQ_PCI_REGISTERS.get('ETU_RESET').slot;
 const ETU_RESET_HELD_HI = hiOf(ETU_RESET_HELD);
+const ASB_ADDRESS_SLOT = PBCQ_SPCI_REGISTERS.get('ASB_ADDRESS').slot;
+const ASB_OFFSET = PBCQ_SPCI_REGISTERS.field('ASB_ADDRESS', 'OFFSET').at;
 const ASB_DATA = PBCQ_SPCI_REGISTERS.get('ASB_DATA').offset;
 /** A BAR holds a 50-bit bus address, its top bit in bit 0. */
 const BAR_SHIFT = 14n;
@@ -179,7 +181,8 @@ export class Pbcq {
   // ---- SCOM -------------------------------------------------------------------------------------------------------
 
   #rangeOf(address: number): ScomRange | undefined {
-    for (const range of this.#ranges) {
+    for (let i = 0; i < this.#ranges.length; i++) {
+      const range = this.#ranges[i]!;
       if (address >= range.first && address < range.first + range.registers) return range;
     }
     return undefined;
@@ -215,7 +218,7 @@ export class Pbcq {
   }
 
   #asbOffset(): number {
-    return Number(this.spci.field('ASB_ADDRESS', 'OFFSET'));
+    return getFieldOfHalves(this.spci.hiAt(ASB_ADDRESS_SLOT), this.spci.loAt(ASB_ADDRESS_SLOT), ASB_OFFSET);
   }
 
   #unknown(range: ScomRange, register: number, direction: 'read' | 'write'): void {

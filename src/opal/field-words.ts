@@ -7,10 +7,9 @@ type FieldValues = Readonly<Record<string, bigint | number>>;
 
 /** A register value; what is not named is 0. */
 export function word<N extends string>(bank: NamedRegisterBank<N>, register: N, fields: FieldValues): bigint {
-  return Object.entries(fields).reduce(
-    (value, [name, field]) => setField(value, bank.field(register, name).at, BigInt(field)),
-    0n,
-  );
+  let value = 0n;
+  for (const name of Object.keys(fields)) value = setField(value, bank.field(register, name).at, BigInt(fields[name]!));
+  return value;
 }
 
 /** An entry of an on-chip table. */

@@ -4,9 +4,10 @@
  */
 import type { Figure } from '../hw/figure.js';
 import type { SystemMemory } from '../hw/memory.js';
+import { splitCompletions } from '../pcie/completion.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
-import { splitCompletions, type Tlp } from '../pcie/tlp.js';
+import type { Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';

@@ -8,17 +8,10 @@ import { DmaMovement } from '../ioda/dma-movement.js';
 import type { InboundOrder } from '../ioda/inbound-order.js';
 import type { OutboundRequests } from '../ioda/outbound-requests.js';
 import type { InjectionEffect, PaprInjection } from '../ioda/papr-injection.js';
+import { completion } from '../pcie/completion.js';
 import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
-import {
-  completion,
-  IGNORED_MESSAGES,
-  isCompletion,
-  isPosted,
-  MessageCode,
-  type Tlp,
-  type TlpSink,
-} from '../pcie/tlp.js';
+import { IGNORED_MESSAGES, isCompletion, isPosted, MessageCode, type Tlp, type TlpSink } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';

@@ -4,10 +4,11 @@
  */
 import type { HandlerId } from '../sim/simulator.js';
 import { Simulator } from '../sim/simulator.js';
+import { splitCompletions } from './completion.js';
 import type { Credits } from './flow-control.js';
 import { Link } from './link.js';
 import { LINK_PROFILE, type LinkSpeed, type LinkWidth, tlpGbps } from './link-profile.js';
-import { memoryRead, memoryWrite, splitCompletions, splitRequest, type Tlp, WIRE } from './tlp.js';
+import { memoryRead, memoryWrite, splitRequest, type Tlp, WIRE } from './tlp.js';
 
 export interface LinkLoad {
   readonly speed: LinkSpeed;

@@ -7,18 +7,16 @@ import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize, type TimeNs } from '../sim/time.js';
 import type { BaseAddresses } from './base-address.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
+import { completion, completionWithData, splitCompletions } from './completion.js';
 import type { AdvisoryError } from './error-reporter.js';
 import { SlotStore } from './slot-store.js';
 import {
   type AtomicKind,
-  completion,
-  completionWithData,
   isAtomic,
   isConfiguration,
   isConfigurationWrite,
   isForBusBelow,
   isInputOutput,
-  splitCompletions,
   type Tlp,
 } from './tlp.js';
 

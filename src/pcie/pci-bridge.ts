@@ -11,6 +11,7 @@ import { type AerRegister, type BridgeAerRegister, bridgeAerCapability } from '.
 import { BridgeHeader } from './bridge-header.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
 import { linkStatusOf, type PciExpressRegister, pciExpressCapability } from './capabilities.js';
+import { completion, completionWithData, splitCompletions } from './completion.js';
 import { BRIDGE_CONTROL_FIELDS, type BridgeRegister, bridgeHeader, STATUS_FIELDS } from './config-header.js';
 import { amend, type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
 import { type CompletionProblem, DmaRequester, type ReadResult, type RequesterHost } from './dma-requester.js';
@@ -26,8 +27,6 @@ import { SlotStore } from './slot-store.js';
 import {
   asType0,
   bdf,
-  completion,
-  completionWithData,
   errorMessage,
   functionOf,
   IGNORED_MESSAGES,
@@ -38,7 +37,6 @@ import {
   isInputOutput,
   isPosted,
   message,
-  splitCompletions,
   splitRequest,
   type Tlp,
   type TlpSink,

@@ -8,12 +8,12 @@ import { Priority } from '../sim/priority.js';
 import type { HandlerId, Simulator } from '../sim/simulator.js';
 import { quantize } from '../sim/time.js';
 import { type Card, CardError } from './card.js';
+import { completion } from './completion.js';
 import { STATUS_FIELDS } from './config-header.js';
 import { InterruptWires } from './interrupt-wires.js';
 import { SlotStore } from './slot-store.js';
 import {
   busOf,
-  completion,
   deviceOf,
   functionOf,
   isAtomic,

@@ -14,6 +14,7 @@ import {
 } from './aer-capability.js';
 import { BridgeHeader } from './bridge-header.js';
 import type { MsiRegister } from './capabilities.js';
+import { completion } from './completion.js';
 import { STATUS_FIELDS } from './config-header.js';
 import { type ConfigLayout, ConfigSpace, type ResetKind } from './config-space.js';
 import type { InterruptHost } from './device-interrupts.js';
@@ -22,16 +23,7 @@ import { InterruptWires } from './interrupt-wires.js';
 import type { Link } from './link.js';
 import { bindPortToLink, followRegisters } from './port-registers.js';
 import { type PortRegister, raisesSlotEvents, SlotEvents } from './slot-events.js';
-import {
-  busOf,
-  completion,
-  type ErrorMessage,
-  errorMessage,
-  MessageCode,
-  message,
-  type Tlp,
-  type TlpSink,
-} from './tlp.js';
+import { busOf, type ErrorMessage, errorMessage, MessageCode, message, type Tlp, type TlpSink } from './tlp.js';
 import { receiverFault } from './tlp-checks.js';
 
 export type RootPortRegister = PortRegister | AerRegister | RootAerRegister;

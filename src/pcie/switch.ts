@@ -10,6 +10,7 @@ import { quantize } from '../sim/time.js';
 import { BridgeHeader } from './bridge-header.js';
 import { littleEndian, littleEndianBytes } from './byte-order.js';
 import { linkStatusOf, type PciExpressOption } from './capabilities.js';
+import { completion, completionWithData } from './completion.js';
 import { ConfigSpace, type ResetKind } from './config-space.js';
 import type { Credits } from './flow-control.js';
 import { InterruptWires } from './interrupt-wires.js';
@@ -23,8 +24,6 @@ import {
   asType0,
   BROADCAST_MESSAGES,
   busOf,
-  completion,
-  completionWithData,
   deviceOf,
   type ErrorMessage,
   errorMessage,

@@ -1,6 +1,7 @@
 /** A card that does what a test tells it: keeps every packet it got, and answers requests from its own bytes. */
 import type { Link, LinkPartner } from '../../src/pcie/link.js';
-import { completion, completionWithData, type Tlp, type TlpSink } from '../../src/pcie/tlp.js';
+import { completion, completionWithData } from '../../src/pcie/completion.js';
+import { type Tlp, type TlpSink } from '../../src/pcie/tlp.js';
 
 /** `poisoned`: data that are marked as wrong. `nothing`: the request is swallowed. */
 export type Answer = 'data' | 'poisoned' | 'UR' | 'CA' | 'CRS' | 'nothing';

@@ -3,16 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { msbMask } from '../../src/hw/bits.js';
 import { phb3Profile } from '../../src/ioda2/profile.js';
 import { DROP_REASON, INBOUND_DROPPED } from '../../src/ioda2/trace.js';
-import {
-  completion,
-  errorMessage,
-  ioRead,
-  MessageCode,
-  memoryRead,
-  memoryWrite,
-  message,
-  type Tlp,
-} from '../../src/pcie/tlp.js';
+import { completion } from '../../src/pcie/completion.js';
+import { errorMessage, ioRead, MessageCode, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
 import { booted, halves, hex, PAGE_AT, PE, RID, type Rig, TCES } from './rig.js';
 
 const STOPPED = msbMask(0);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { aerCapability } from '../../src/pcie/aer-capability.js';
+import { completion } from '../../src/pcie/completion.js';
 import { type BarSpec, deviceHeader } from '../../src/pcie/config-header.js';
 import { ConfigSpace } from '../../src/pcie/config-space.js';
 import { ErrorReporter } from '../../src/pcie/error-reporter.js';
-import { completion, ioRead, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
+import { ioRead, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
 import { BARS, Box, CE_STATUS, COMMAND, DEVCTL, DEVSTA, layout, ready, UE_STATUS } from './box.js';
 import { BUS1, Rig } from './rig.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Card, CardError } from '../../src/pcie/card.js';
+import { completion } from '../../src/pcie/completion.js';
 import { deviceHeader } from '../../src/pcie/config-header.js';
-import { bdf, completion, MessageCode, memoryRead, memoryWrite, type Tlp } from '../../src/pcie/tlp.js';
+import { bdf, MessageCode, memoryRead, memoryWrite, type Tlp } from '../../src/pcie/tlp.js';
 import { BAR0, BARS, Box, CE_STATUS, COMMAND, DEVCTL, layout, UE_STATUS } from './box.js';
 import { Rig } from './rig.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PciExpressOption, pciExpressCapability } from '../../src/pcie/capabilities.js';
-import { ATTRIBUTE, atomicRequest, completion, completionWithData } from '../../src/pcie/tlp.js';
+import { completion, completionWithData } from '../../src/pcie/completion.js';
+import { ATTRIBUTE, atomicRequest } from '../../src/pcie/tlp.js';
 import { Box, CE_STATUS, COMMAND, DEVCTL, DEVSTA, layout, ready, UE_STATUS } from './box.js';
 import { BUS1, Rig } from './rig.js';
 

@@ -1,16 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { completion, completionWithData } from '../../src/pcie/completion.js';
 import type { Credits } from '../../src/pcie/flow-control.js';
 import { LINK_PROFILE, SWITCH_CREDITS, tlpGbps } from '../../src/pcie/link-profile.js';
-import {
-  addressOf,
-  completion,
-  completionWithData,
-  configRead,
-  memoryRead,
-  memoryWrite,
-  type Tlp,
-} from '../../src/pcie/tlp.js';
+import { addressOf, configRead, memoryRead, memoryWrite, type Tlp } from '../../src/pcie/tlp.js';
 import { Card, MS, trained, write } from './link-bench.js';
 
 const read = (tag: number): Tlp => memoryRead({ requesterId: 0x100, tag }, addressOf(0x1_0000_0000n), 64);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { completion } from '../../src/pcie/completion.js';
 import type { Link } from '../../src/pcie/link.js';
 import { dllpIntervalSymbols, LINK_PROFILE, tlpGbps } from '../../src/pcie/link-profile.js';
-import { addressOf, completion, memoryRead, type Tlp, wireBytes } from '../../src/pcie/tlp.js';
+import { addressOf, memoryRead, type Tlp, wireBytes } from '../../src/pcie/tlp.js';
 import { bench, Card, MS, trained, write } from './link-bench.js';
 
 describe('training', () => {

@@ -1,9 +1,10 @@
 /** A driver for the NVMe disk: queues in the memory of a rig, commands in, completions out. */
 
+import { completion } from '../../src/pcie/completion.js';
 import { Nvme, type NvmeOptions } from '../../src/pcie/nvme.js';
 import { ADMIN, COMMAND_BYTES, COMPLETION_BYTES, IO } from '../../src/pcie/nvme-format.js';
 import { NVME_DOORBELLS_AT, type NvmeRegister, nvmeRegisters } from '../../src/pcie/nvme-registers.js';
-import { addressValue, completion, type Tlp } from '../../src/pcie/tlp.js';
+import { addressValue, type Tlp } from '../../src/pcie/tlp.js';
 import { BUS1, Rig } from './rig.js';
 
 export const BASE = 0x8000_0000;

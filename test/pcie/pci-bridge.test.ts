@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Card } from '../../src/pcie/card.js';
+import { completion } from '../../src/pcie/completion.js';
 import { deviceHeader } from '../../src/pcie/config-header.js';
 import { PCI_BRIDGE_TIMING, PciBridge } from '../../src/pcie/pci-bridge.js';
 import { PCI_BUS_TIMING } from '../../src/pcie/pci-bus.js';
 import {
   atomicRequest,
   bdf,
-  completion,
   ioRead,
   MessageCode,
   memoryRead,

@@ -1,6 +1,7 @@
 /** A root port with a memory behind it: what a device sees of a machine, without any chip. */
 import { rootAerCapability } from '../../src/pcie/aer-capability.js';
 import { type PciExpressOption, pciExpressCapability } from '../../src/pcie/capabilities.js';
+import { splitCompletions } from '../../src/pcie/completion.js';
 import { bridgeHeader } from '../../src/pcie/config-header.js';
 import { littleEndian, littleEndianBytes } from '../../src/pcie/endpoint.js';
 import { Link, type LinkOptions } from '../../src/pcie/link.js';
@@ -14,7 +15,6 @@ import {
   isCompletion,
   memoryRead,
   memoryWrite,
-  splitCompletions,
   type Tlp,
   type TlpSink,
 } from '../../src/pcie/tlp.js';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { completion, completionWithData } from '../../src/pcie/completion.js';
 import { LINK_PROFILE } from '../../src/pcie/link-profile.js';
 import { Nic } from '../../src/pcie/nic.js';
 import { SWITCH_TIMING, Switch } from '../../src/pcie/switch.js';
@@ -6,8 +7,6 @@ import {
   addressOf,
   atomicRequest,
   bdf,
-  completion,
-  completionWithData,
   ioRead,
   MessageCode,
   memoryRead,

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { completion, completionWithData } from '../../src/pcie/completion.js';
 import {
   addressOf,
   atomicRequest,
   bdf,
-  completion,
-  completionWithData,
   configRead,
   configWrite,
   errorMessage,

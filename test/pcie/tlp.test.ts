@@ -1,18 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { completionWithData, splitCompletions } from '../../src/pcie/completion.js';
 import {
   addressOf,
   addressPlus,
   addressValue,
   bdf,
-  completionWithData,
   configRead,
   configWrite,
   errorMessage,
   formatBdf,
   memoryRead,
   memoryWrite,
-  splitCompletions,
   splitRequest,
   wireBytes,
 } from '../../src/pcie/tlp.js';

@@ -1,7 +1,8 @@
 /** A card that does what a test tells it: keeps every packet it got, and answers requests from its own bytes. */
-import type { Link, LinkPartner } from '../../src/pcie/link.js';
+
 import { completion, completionWithData } from '../../src/pcie/completion.js';
-import { type Tlp, type TlpSink } from '../../src/pcie/tlp.js';
+import type { Link, LinkPartner } from '../../src/pcie/link.js';
+import type { Tlp, TlpSink } from '../../src/pcie/tlp.js';
 
 /** `poisoned`: data that are marked as wrong. `nothing`: the request is swallowed. */
 export type Answer = 'data' | 'poisoned' | 'UR' | 'CA' | 'CRS' | 'nothing';

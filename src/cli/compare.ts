@@ -42,9 +42,15 @@ export function runCompareFirmware(
     return compared.every(isExplained) ? 0 : 1;
   } catch (error) {
     if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
-    streams.err(`phbsim compare firmware: ${(error as Error).message}`);
+    streams.err(`phbsim compare firmware: ${(error as Error).message}${hintFor(file)}`);
     return 2;
   }
+}
+
+/** A bare word was meant as the name of a recording that comes with phbsim. */
+function hintFor(file: string | undefined): string {
+  if (file === undefined || SHIPPED.includes(file) || /[./]/.test(file)) return '';
+  return `; the recordings that come with phbsim are ${SHIPPED.join(' and ')}`;
 }
 
 function compareOne(name: string, { profile }: CompareFirmwareOptions, streams: Streams): FirmwareComparison {

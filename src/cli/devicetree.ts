@@ -1,8 +1,8 @@
 /** `phbsim devicetree [scenario]`: a machine's firmware boots, and what it publishes is shown or written as a blob. */
 import { Command, Option } from 'commander';
-import { type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
+import { CHIP_NAMES, type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
 import { PowerSystem, type SystemOptions } from '../machine/system.js';
-import type { SlotOptions } from '../machine/topology.js';
+import { type SlotOptions, TopologyError } from '../machine/topology.js';
 import { deviceTreeBlob } from '../opal/device-tree-blob.js';
 import { type FirmwareFacts, firmwareTree, reservationsOf } from '../opal/device-tree-root.js';
 import { type FdtNode, propertiesOf } from '../opal/fdt.js';
@@ -24,10 +24,12 @@ import { profileOpener } from './profile-files.js';
 export interface DeviceTreeOptions {
   readonly json?: boolean;
   readonly blob?: string;
+  /** Instead of the scenario's. */
+  readonly chip?: ChipName;
 }
 
 /** What the person at the keyboard can mend. */
-const MENDABLE = [ScenarioError, UnreadableInputError, UnwritableOutputError];
+const MENDABLE = [ScenarioError, TopologyError, UnreadableInputError, UnwritableOutputError];
 const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml, or nothing for a machine with one card';
 const ONE_CARD: ReadonlyMap<number, SlotOptions> = new Map([[1, { device: 'nic', driver: 'none' }]]);
 
@@ -38,7 +40,10 @@ export function runDeviceTree(
   streams: Streams = HOST_STREAMS,
 ): number {
   try {
-    const facts = publishedBy(machineOf(file, streams));
+    const facts = publishedBy({
+      ...machineOf(file, streams),
+      ...(options.chip === undefined ? {} : { chip: options.chip }),
+    });
     if (options.blob !== undefined) writeOutput(options.blob, deviceTreeBlob(facts), streams);
     else if (options.json === true) streams.out(JSON.stringify(toJson(firmwareTree(facts)), undefined, 2));
     else streams.out(formatDeviceTree(firmwareTree(facts), reservationsOf(facts)));
@@ -96,6 +101,7 @@ export function deviceTreeCommand(): Command {
         'write the flattened tree instead of printing it; - writes standard output',
       ).conflicts('json'),
     )
+    .addOption(new Option('--chip <name>', 'boot on this chip, instead of the one in the file').choices(CHIP_NAMES))
     .option('--json', 'print the tree as JSON')
     .addHelpText(
       'after',
@@ -106,7 +112,7 @@ export function deviceTreeCommand(): Command {
         'Examples:',
         '  phbsim devicetree',
         '  phbsim devicetree scenarios/two-functions-fall-together.yaml --blob machine.dtb',
-        '  phbsim devicetree scenarios/p7ioc-fenced-bridge.yaml',
+        '  phbsim devicetree --chip p7ioc',
         '  phbsim devicetree --blob - | dtc -I dtb -O dts',
         '  phbsim devicetree --json | jq .children[].name',
       ].join('\n'),

@@ -1,7 +1,7 @@
 /** `phbsim explain <file|->`: reads a log (or a raw diag-data buffer) and says what froze the PE. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { explainBytes, kindOfBytes, NotALogError } from '../diag/binary.js';
 import { type LogExplanation, LogStream } from '../diag/explain.js';
 import { formatHtml } from '../diag/html/page.js';
@@ -183,6 +183,9 @@ function show(explanation: LogExplanation, options: ExplainOptions, name: string
 /** Runs the command and returns its exit status: 0 explained or clearly answered, 1 unreadable input. */
 export function runExplain(path: string, options: ExplainOptions, streams: ExplainStreams = STREAMS): number {
   try {
+    if (options.event !== undefined && options.scenario !== true) {
+      throw new UnreadableInputError('--event chooses the event of a scenario: give --scenario too');
+    }
     streams.out(show(explainInput(path, options, streams), options, shownName(path)));
     return 0;
   } catch (error) {
@@ -201,8 +204,10 @@ export function explainCommand(): Command {
   return new Command('explain')
     .description('say what froze a PE or fenced a bridge, from a kernel log, a firmware log or a diag-data buffer')
     .argument('<file>', 'log file, gzipped or not, or raw diag-data; - reads standard input')
-    .option('--json', 'print the explanation as JSON (docs/explain.schema.json)')
-    .option('--html', 'print one self-contained HTML page')
+    .addOption(
+      new Option('--json', 'print the explanation as JSON (docs/explain.schema.json)').conflicts(['html', 'scenario']),
+    )
+    .addOption(new Option('--html', 'print one self-contained HTML page').conflicts('scenario'))
     .option('--scenario', 'write a scenario (YAML) that brings the simulator into the same state and recovers')
     .option('--event <number>', 'with --scenario: of this event, not of the first that can be repeated', eventNumber)
     .option('--lspci <file>', 'output of lspci -nn of the same machine, to name devices')

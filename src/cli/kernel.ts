@@ -1,6 +1,9 @@
 /** `phbsim kernel <scenario>`: a shell in the kernel of the scenario's machine: files, log, lspci, test procedures. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { UsageError } from '../eeh/interfaces/usage-error.js';
+import { FaultPlanError } from '../faults/engine.js';
+import { CHIP_NAMES, type ChipName } from '../machine/chips.js';
+import { TopologyError } from '../machine/topology.js';
 import { formatProcedures, formatSession, procedureStatus, sessionStatus } from '../scenario/kernel-report.js';
 import {
   PROCEDURES,
@@ -28,6 +31,7 @@ export interface KernelCommandOptions {
   readonly at?: TimeNs;
   readonly skipPhb?: readonly string[];
   readonly json?: boolean;
+  readonly chip?: ChipName;
   readonly seed?: string;
   readonly profile?: string;
 }
@@ -35,6 +39,8 @@ export interface KernelCommandOptions {
 /** With what stands behind `--`. */
 type GivenOptions = KernelCommandOptions & { readonly command: readonly string[] };
 
+/** What the person at the keyboard can mend, scenarios apart. */
+const MENDABLE = [UnreadableInputError, UsageError, TopologyError, FaultPlanError];
 const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 const NO_SCRIPT = 'no script: give a text with one command a line';
 const STANDARD_INPUT = '-';
@@ -59,8 +65,8 @@ export function runKernel(
       : runTests(scenario, options.procedure, { ...options, command }, streams);
   } catch (error) {
     if (error instanceof ScenarioError) streams.err(error.message);
-    else if (error instanceof UnreadableInputError || error instanceof UsageError) {
-      streams.err(`phbsim kernel: ${error.message}`);
+    else if (MENDABLE.some((kind) => error instanceof kind)) {
+      streams.err(`phbsim kernel: ${(error as Error).message}`);
     } else throw error;
     return 2;
   }
@@ -97,8 +103,9 @@ function runTests(scenario: Scenario, name: ProcedureName, options: GivenOptions
   return procedureStatus(results);
 }
 
-function runOptions({ seed, profile }: KernelCommandOptions, streams: Streams): RunOptions {
+function runOptions({ chip, seed, profile }: KernelCommandOptions, streams: Streams): RunOptions {
   return {
+    ...(chip === undefined ? {} : { chip }),
     ...(seed === undefined ? {} : { seed }),
     ...(profile === undefined ? {} : { timing: profileFrom(profile, streams) }),
   };
@@ -148,6 +155,7 @@ export function kernelCommand(): Command {
     .option('--procedure <name>', `run a test procedure instead: ${PROCEDURES.join(', ')}`, procedureName)
     .option('--skip-phb <name>', 'op-test leaves this PHB alone, such as PCI0000; may be given several times', phbName)
     .option('--json', 'print commands and outputs, or the outcome of the procedure, as JSON')
+    .addOption(new Option('--chip <name>', 'run on this chip, instead of the one in the file').choices(CHIP_NAMES))
     .option('--seed <text>', 'seed of all chance, instead of the one in the file')
     .option('--profile <name-or-file>', 'timing profile, instead of the one in the file; see phbsim profile --help')
     .addHelpText('after', HELP.join('\n'));
@@ -170,4 +178,5 @@ const HELP = [
   '  phbsim kernel scenarios/link-lost.yaml -c "echo 0000:01:00.0 > /sys/kernel/debug/powerpc/eeh_dev_check"',
   '  phbsim kernel scenarios/driver-unaware-of-errors.yaml --procedure selftest --at "10 s"',
   '  phbsim kernel scenarios/driver-unaware-of-errors.yaml --script commands.txt --json',
+  '  phbsim kernel scenarios/link-lost.yaml --chip p7ioc -- dmesg',
 ];

@@ -179,6 +179,15 @@ export function decodeRegisters(dump: Dump): DecodedRegister[] {
   ];
 }
 
+/** Of a bridge that does not answer: the words without the bits, which mean nothing. */
+export function decodeUnanswered(dump: Dump): DecodedRegister[] {
+  return decodeRegisters(dump).map((register) => ({
+    ...register,
+    bits: [],
+    notes: register.words[0]!.name === 'linkStatus' ? register.notes : ['all ones'],
+  }));
+}
+
 const CONSOLE_ONLY = ['errorReport0', 'errorReport1', 'aibError'];
 
 function decodeConsoleOnly(dump: Dump): DecodedRegister[] {

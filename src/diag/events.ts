@@ -73,7 +73,9 @@ export const EVENTS: Readonly<Record<EventClass, EventDescription>> = {
     title: 'bridge does not answer',
     sentence: () => 'Every register reads as ones: the bridge (or the path to it) does not answer any more.',
     suspect: 'bridge hardware',
-    advice: HARDWARE_ADVICE,
+    advice: [
+      'Hand the firmware log to the hardware service. If other bridges went silent at the same time, what stands above them failed.',
+    ],
   },
   injected: {
     title: 'injected error',

@@ -179,8 +179,18 @@ function isFenced(dump: Dump, chip: ChipDescription, nest: bigint): boolean {
   return chip.traps.some((trap) => firstBits(dump, trap).some((entry) => entry.class === 'Fatal'));
 }
 
+/** Words that nobody answered: no bit of them was ever set. */
+function withoutAnswer(dump: Dump, chip: ChipDescription): Evidence {
+  const link = dump.words.get('linkStatus');
+  return {
+    ...{ dump, chip, lemFirst: [], lemSet: [], hasLem: false, chain: [], findings: [] },
+    ...{ fenced: true, link: link === undefined ? undefined : decodeLink(link.value), dead: true },
+  };
+}
+
 export function gatherEvidence(dump: Dump): Evidence {
   const chip = CHIPS[dump.chip];
+  if (isDead(dump)) return withoutAnswer(dump, chip);
   const fir = word(dump, 'lemFir');
   const wof = word(dump, 'lemWOF');
   const chosen = chosenLem(fir, word(dump, 'lemErrorMask'), wof);
@@ -208,6 +218,6 @@ export function gatherEvidence(dump: Dump): Evidence {
     findings: withoutRepeats(findings.sort(byProof)),
     fenced: dump.fenceDetected || isFenced(dump, chip, nest),
     link: link === undefined ? undefined : decodeLink(link.value),
-    dead: isDead(dump),
+    dead: false,
   };
 }

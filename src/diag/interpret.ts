@@ -1,6 +1,6 @@
 /** One dump explained: the event, one sentence, the PEs and their parts in it, what to try. */
 import type { EehEvent, LogContext } from './context.js';
-import { type DecodedRegister, decodeRegisters, formatPe, tceLog } from './decode.js';
+import { type DecodedRegister, decodeRegisters, decodeUnanswered, formatPe, tceLog } from './decode.js';
 import { formatAddress, readDmaAddress } from './dma-address.js';
 import type { Dump } from './dump.js';
 import { EVENTS, type EventClass, type Subject, type Suspect } from './events.js';
@@ -135,6 +135,7 @@ function peList(states: readonly PeState[]): string {
 }
 
 function scopeOf(evidence: Evidence, event: EventClass, states: readonly PeState[]): { scope: Scope; text: string } {
+  if (evidence.dead) return { scope: 'bridge', text: 'Every device behind the PHB is cut off.' };
   if (evidence.fenced)
     return {
       scope: 'bridge',
@@ -212,7 +213,7 @@ export function explainDump(dump: Dump, context: LogContext): Explanation {
     address: dmaAddress,
     notes: collectNotes({ evidence, states: pes, culprit: sure ?? culprit, event, eeh, context }),
     advice: [...(reading === undefined ? [] : [reading]), ...description.advice],
-    registers: decodeRegisters(dump),
+    registers: evidence.dead ? decodeUnanswered(dump) : decodeRegisters(dump),
     pes,
     reading: { evidence, cause, culprit },
   };

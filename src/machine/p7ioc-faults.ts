@@ -14,7 +14,7 @@ import { HUB_REGISTERS, type HubRegisterName } from '../ioda1/registers/hub.js';
 import { PHB_REGISTERS } from '../ioda1/registers/phb.js';
 
 /** The trap bit of each fatal error; all of them fence. `forced`: the one an operating system's test files set too. */
-const FATAL: Readonly<Record<NestError, { readonly trap: TrapName; readonly bit: number }>> = {
+export const P7IOC_FATAL: Readonly<Record<NestError, { readonly trap: TrapName; readonly bit: number }>> = {
   forced: { trap: 'OUT', bit: 0 },
   'register-parity': { trap: 'PHB', bit: 5 },
   'bus-data': { trap: 'OUT', bit: 10 },
@@ -42,7 +42,7 @@ function phbTarget(phb: Ioda1Phb): FaultTarget {
     kind: 'phb',
     name: `phb${phb.index}`,
     raiseFatal: (error) => {
-      const { trap, bit } = FATAL[error];
+      const { trap, bit } = P7IOC_FATAL[error];
       const { offset } = PHB_REGISTERS.get(trapRegisterName(trap, 'ERR_INJECT'));
       phb.registerStore('asb', offset, WORD_BYTES, msbMask(bit));
     },

@@ -10,11 +10,10 @@ import type {
   FirmwareMemory,
 } from './firmware-phases.js';
 import type { FirmwareWindow } from './firmware-windows.js';
-import { decodeText } from './read-recording.js';
+import { CALLS_FORMAT_LINE, decodeText } from './read-recording.js';
 import { isAccessSize, RecordingError } from './recording.js';
 
-const FORMAT_LINE = 'phbsim-firmware-calls 1';
-const REMEDY = `Wanted: a recording of firmware call by call, "${FORMAT_LINE}", such as scenarios/recordings/skiboot-calls-phb3.calls.gz.`;
+const REMEDY = `Wanted: a recording of firmware call by call, "${CALLS_FORMAT_LINE}", such as scenarios/recordings/skiboot-calls-phb3.calls.gz.`;
 
 const HEADER = /^(name|source|registers|scom|hub|heap|memory): (.+)$/;
 const PHASE = /^= (\S+)$/;
@@ -35,7 +34,7 @@ const MOST_ENTRIES = 500_000;
 /** Throws a `RecordingError` where the input is no such recording, or a line of it makes no sense. */
 export function readFirmwareCalls(file: string, bytes: Uint8Array): FirmwareCallRecording {
   const lines = decodeText(file, bytes, REMEDY).split('\n');
-  if (lines[0] !== FORMAT_LINE) {
+  if (lines[0] !== CALLS_FORMAT_LINE) {
     const begin = JSON.stringify(lines[0]!.slice(0, 24));
     throw new RecordingError(file, 1, `this is no recording of firmware calls: it begins with ${begin}`, REMEDY);
   }

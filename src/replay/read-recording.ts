@@ -9,6 +9,11 @@ import { FORMAT_LINE, parseRecordingText } from './recording-text.js';
 const FORMS =
   'Known forms: phbsim-recording text, JSON lines of a recorder ({"meta"...}), JSON lines of a firmware trace ({"phase"...}); each may be gzipped.';
 
+/** What a recording of firmware call by call begins with: another command takes it. */
+export const CALLS_FORMAT_LINE = 'phbsim-firmware-calls 1';
+const CALLS_REMEDY =
+  'phbsim compare firmware takes it: it has the registers that the firmware saw, and no chip to compare with.';
+
 /** Throws a `RecordingError` where the input is no recording, or none that can be replayed. */
 export function readRecording(file: string, bytes: Uint8Array): Recording {
   const recording = parseRecording(file, bytes);
@@ -23,6 +28,9 @@ function parseRecording(file: string, bytes: Uint8Array): Recording {
   if (first.startsWith(FORMAT_LINE)) return parseRecordingText(file, text);
   if (first.startsWith('{"meta"')) return parseRecorderLines(file, text);
   if (first.startsWith('{"phase"')) return parseFirmwareTrace(file, text);
+  if (first.startsWith(CALLS_FORMAT_LINE)) {
+    throw new RecordingError(file, 1, 'this is a recording of firmware call by call', CALLS_REMEDY);
+  }
   throw new RecordingError(
     file,
     1,

@@ -37,6 +37,11 @@ export class FirmwareWatch {
     this.left = KEPT;
   }
 
+  /** The chip above the bridges found an error: its registers have names whatever bridge is watched. */
+  hubReported(): void {
+    this.left = KEPT;
+  }
+
   private mmio({ time, kind, values }: TraceRecord): void {
     if (this.left === 0) return;
     const [high, low, , valueHi, valueLo] = values;

@@ -3,7 +3,8 @@
  * It is run once while it is written: what the bridge does not repeat becomes a comment, not an expectation.
  */
 import type { FaultEvent } from '../diag/fault/fault.js';
-import { PHBS_PER_CHIP } from '../machine/powernv8.js';
+import { CHIPS } from '../machine/chips.js';
+import { draftHubScenario } from './hub-draft.js';
 import { draftScenario, type Hope, NoScenarioError, type ScenarioDraft } from './log-draft.js';
 import { readScenario } from './read-scenario.js';
 import { type RunResult, runScenario } from './runner.js';
@@ -21,7 +22,12 @@ export interface LogScenario {
 const WIDTH = 118;
 
 export function scenarioFromLog(log: LogScenario): string {
-  return tried(log, draftScenario(log.event, PHBS_PER_CHIP));
+  return tried(log, draftOf(log.event));
+}
+
+function draftOf(event: FaultEvent): ScenarioDraft {
+  if (event.hub !== undefined) return draftHubScenario(event, event.hub);
+  return draftScenario(event, CHIPS[event.chip === 'p7ioc' ? 'p7ioc' : 'phb3'].mostPhbs);
 }
 
 function tried(log: LogScenario, draft: ScenarioDraft): string {

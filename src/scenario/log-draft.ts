@@ -31,9 +31,11 @@ export class NoScenarioError extends Error {
   override readonly name = 'NoScenarioError';
 }
 
-/** On a bus behind the switch, slots follow one another. */
-const FIRST_SLOT_BUS = 3;
-const LAST_SLOT_BUS = 10;
+/** Buses of the slots behind a switch: one after the other, or on P7IOC each with an aligned range of 32. */
+const SLOT_BUSES = {
+  phb3: { first: 3, last: 10, step: 1 },
+  p7ioc: { first: 0x20, last: 0xe0, step: 0x20 },
+} as const;
 const BUS_ALONE = 1;
 const STRIKE_MS = 50;
 /** A recovery takes about 3 s. */
@@ -62,10 +64,11 @@ function placeOf(event: FaultEvent, phbs: number): Place {
   const bus = busOf(event);
   const phb = event.phb !== undefined && event.phb < phbs ? event.phb : 0;
   if (bus === BUS_ALONE) return { slots: 1, target: 1, phb, bus };
-  if (bus === undefined || bus < FIRST_SLOT_BUS || bus > LAST_SLOT_BUS) {
-    return { slots: 2, target: 1, phb, bus: FIRST_SLOT_BUS };
+  const { first, last, step } = SLOT_BUSES[event.chip === 'p7ioc' ? 'p7ioc' : 'phb3'];
+  if (bus === undefined || bus < first || bus > last || (bus - first) % step !== 0) {
+    return { slots: 2, target: 1, phb, bus: first };
   }
-  const target = bus - FIRST_SLOT_BUS + 1;
+  const target = (bus - first) / step + 1;
   return { slots: Math.max(2, target), target, phb, bus };
 }
 

@@ -9,6 +9,7 @@ import { hasCause, isConfigCycle } from '../diag/pest.js';
 import type { FaultKind } from '../faults/catalogue.js';
 import { NEST_ERRORS, type NestError } from '../faults/catalogue.js';
 import { NFIR_BITS } from '../ioda2/error-bits/nfir.js';
+import { P7IOC_FATAL } from '../machine/p7ioc-faults.js';
 
 export interface Strike {
   readonly kind: FaultKind;
@@ -109,6 +110,20 @@ function nestError(event: FaultEvent): Strike {
 /** Of the class that fences, also where firmware looks before the kernel does. */
 const FENCE: Strike = { kind: 'fence', with: { error: 'bus-data' } };
 
+/** What the diag data call the traps in which a fatal error of a P7IOC bridge shows. */
+const FIRST_ERROR: Readonly<Record<string, string>> = { PHB: 'phbFirstErrorStatus', OUT: 'mmioFirstErrorStatus' };
+
+/** The fatal error of the catalogue that came first in a bridge of a P7IOC, if it was one of those. */
+function fatalError({ chip, primary }: FaultEvent): NestError | undefined {
+  if (chip !== 'p7ioc') return undefined;
+  const kinds = Object.keys(P7IOC_FATAL) as NestError[];
+  return kinds.find((kind) => {
+    const { trap, bit } = P7IOC_FATAL[kind];
+    const first = primary?.dump.words.get(FIRST_ERROR[trap] ?? '')?.value ?? 0n;
+    return ((first >> BigInt(63 - bit)) & 1n) === 1n;
+  });
+}
+
 const linkFault = ({ recovery }: FaultEvent): Strike => ({
   kind: recovery?.outcome === 'not-recovered' ? 'link-lost' : 'link-bounce',
 });
@@ -172,6 +187,8 @@ export function strikeOf(event: FaultEvent): StrikeOrNot {
   const strike = (byEvent ?? BY_TYPE[event.cause.type])?.(event);
   if (strike !== undefined) return strike;
   if (event.severity === 'phb-fenced' || event.severity === 'phb-dead') {
+    const error = fatalError(event);
+    if (error !== undefined) return { kind: 'fence', with: { error } };
     const remark =
       event.cause.type === 'unknown'
         ? 'The log does not tell what fenced the bridge; here it is a fatal error of another kind.'

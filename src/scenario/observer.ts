@@ -42,7 +42,7 @@ export interface FreezeSeen {
   /** Slots and switches that had this PE then. */
   readonly who: readonly string[];
   readonly cause: ErrorSeen | undefined;
-  readonly pest: PestWords;
+  pest: PestWords;
   /** When both halves were let go. */
   thawedNs: TimeNs | undefined;
 }
@@ -237,6 +237,8 @@ export class Observer {
     );
     if (frozen === 1) {
       if (open === undefined) this.frozen(time, phb, pe!);
+      // The halves freeze one after the other, and a chip may keep the details of each in its own word.
+      else if (open.cause !== undefined && open.timeNs === time) open.pest = this.system.peekPest(phb, pe!);
       return;
     }
     const chip = this.system.machine.phbs[phb]!;
@@ -265,6 +267,7 @@ export class Observer {
   private unitReported({ time, values }: TraceRecord): void {
     const [unit, high, low] = values;
     this.hub.push({ timeNs: time, what: 'error', unit: unit!, bits: fromHalves(high!, low!) });
+    this.firmware.hubReported();
   }
 
   private hubDied({ time, values }: TraceRecord): void {

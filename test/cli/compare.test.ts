@@ -114,6 +114,11 @@ describe('phbsim compare firmware', () => {
     const missing = new Captured();
     expect(runCompareFirmware('nowhere.calls', {}, missing)).toBe(2);
     expect(missing.stderr).toContain('phbsim compare firmware: nowhere.calls: no such file');
+    expect(missing.stderr).not.toContain('come with phbsim');
+    const chip = new Captured();
+    expect(runCompareFirmware('phb4', {}, chip)).toBe(2);
+    expect(chip.stderr).toContain('phb4: no such file');
+    expect(chip.stderr).toContain('the recordings that come with phbsim are phb3 and p7ioc');
     const other = new Captured();
     expect(runCompareFirmware('scenarios/link-lost.yaml', {}, other)).toBe(2);
     expect(other.stderr).toContain('scenarios/link-lost.yaml:1  this is no recording of firmware calls');

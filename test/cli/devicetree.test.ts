@@ -44,6 +44,14 @@ describe('phbsim devicetree', () => {
     expect(streams.stdout).toMatch(/ethernet@0,1 \{/);
   });
 
+  it('boots on the chip that is asked for, if it has the PHBs', () => {
+    const streams = new Captured();
+    expect(runDeviceTree(undefined, { chip: 'p7ioc' }, streams)).toBe(0);
+    expect(streams.stdout).toContain('compatible = "ibm,p7ioc", "ibm,ioda-hub";');
+    expect(runDeviceTree('scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml', { chip: 'phb3' }, streams)).toBe(2);
+    expect(streams.stderr).toBe('phbsim devicetree: PHB 5 does not exist: a chip has PHB 0 to 2\n');
+  });
+
   it('boots a POWER7 where the scenario has one', () => {
     const streams = new Captured();
     expect(runDeviceTree('scenarios/p7ioc-fenced-bridge.yaml', {}, streams)).toBe(0);

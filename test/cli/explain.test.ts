@@ -67,6 +67,8 @@ describe('phbsim explain', () => {
       .exitOverride()
       .configureOutput({ writeErr: () => {} });
     expect(() => command.parse(['x', '--scenario', '--event', '0'], { from: 'user' })).toThrow(/number of an event/);
+    expect(() => command.parse(['x', '--scenario', '--json'], { from: 'user' })).toThrow(/cannot be used with/);
+    expect(run(freezes, { event: 2 }).err).toContain('give --scenario too');
   });
 
   it('gives the same facts as JSON', () => {

@@ -73,6 +73,18 @@ describe('phbsim kernel on a POWER7', () => {
     expect(out).toContain('DMA weight 10 (10), assigned (0) 8 DMA32 segments');
   });
 
+  it('takes a file of the other chip, and says what does not fit', () => {
+    const { status, out } = kernel('short.yaml', { chip: 'p7ioc', command: ['dmesg'] });
+    expect(status).toBe(0);
+    expect(out).toContain('DMA weight 10 (10), assigned (0) 8 DMA32 segments');
+    const texts = { out: '', err: '' };
+    const unfit = runKernel('scenarios/p7ioc-dead-hub.yaml', ['dmesg'], { chip: 'phb3' }, streamsTo(texts));
+    expect([unfit, texts.err]).toEqual([
+      2,
+      'phbsim kernel: hub-error does not fit a machine with phb3: it takes p7ioc\n',
+    ]);
+  });
+
   it('goes through the test of the kernel', () => {
     const { status, out } = kernel('quiet.yaml', { procedure: 'selftest' });
     expect([status, out.includes('0000:01:00.0')]).toEqual([0, true]);

@@ -84,6 +84,7 @@ describe('phbsim replay', () => {
     ['missing.rec.gz', 'phbsim replay: missing.rec.gz: no such file'],
     ['scenarios', 'phbsim replay: scenarios: is a directory'],
     ['package.json', 'package.json:1  this is no recording'],
+    ['scenarios/recordings/skiboot-calls-p7ioc.calls.gz', 'phbsim compare firmware takes it'],
   ])('refuses %s with a clear message and exit status 2', (file, message) => {
     const streams = new Captured();
     expect(runReplay(file, {}, streams)).toBe(2);

@@ -76,6 +76,13 @@ describe('a diag-data buffer', () => {
     const [event] = explain(ones).events;
     expect(event).toMatchObject({ severity: 'phb-dead', faultedPe: undefined, cause: { type: 'unknown' } });
     expect(event!.verdict).toContain('does not answer');
+    // Ones that nobody sent are no bits: none is a reason, and none an alternative.
+    const reasons = event!.evidence.filter(({ aside }) => aside !== true).map(({ text }) => text);
+    expect(reasons).toEqual(['the registers of the dump read as ones']);
+    expect(event!.alternatives).toEqual([]);
+    const { registers } = event!.primary!;
+    expect(registers.map(({ label }) => label)).toContain('Lem');
+    expect(registers.flatMap(({ bits }) => bits)).toEqual([]);
   });
 });
 

@@ -132,6 +132,53 @@ it('the scenario of a dump of the other chip runs on a machine with that chip', 
   expect(allMet(rerun(text))).toBe(true);
 });
 
+it('the scenario of a dump of a P7IOC has the card on the bus of the log, each slot with its aligned range', () => {
+  const log = simulatedLog('kind: dma-write-unmapped, device: slot2', [SLOT, SLOT], 'p7ioc');
+  const text = written(eventsOf(log)[0]!);
+  expect(text).toContain('kind: dma-write-unmapped, device: slot2');
+  expect(text).not.toContain('# - Bus ');
+});
+
+it.each(['forced', 'register-parity', 'bus-data', 'array-bad'])(
+  'the scenario of a P7IOC bridge that %s fenced repeats every register',
+  (error) => {
+    const log = simulatedLog(`kind: fence, device: phb0, error: ${error}`, [SLOT], 'p7ioc');
+    const text = written(eventsOf(log)[0]!);
+    expect(text).toContain(`kind: fence, device: phb0, error: ${error} }`);
+    expect(text).not.toContain('; here: ');
+    expect(itemsOf(text).some((item) => item.includes('log: "Lem: '))).toBe(true);
+    expect(allMet(rerun(text))).toBe(true);
+  },
+);
+
+/** A dump of the hub, as the kernel prints it, with one error bit. */
+const hubLog = (unit: string, lem: string): string =>
+  [
+    `P7IOC diag-data for ${unit}`,
+    '',
+    '  GEM: 0000000000000000 0000008000000000 0000008000000000 000f033fffffffff 0000008000000000',
+    `  LEM: ${lem} 0000000000000000 0000000000000000 0000000000000000 ${lem}`,
+  ].join('\n');
+
+it.each([
+  ['MISC', '8000000000000000', 'unit: misc, error: malfunction', 'log: "P7IOC diag-data for MISC"'],
+  ['MISC', '4000000000000000', 'unit: misc, error: informational', 'log: "P7IOC diag-data for MISC"'],
+  ['MISC', '0000000000800000', 'unit: misc, error: clock', 'log: "EEH: dead IOC detected"'],
+  ['BI Upbound', '8000000000000000', 'unit: bi-up, error: fatal', 'all-ones: slot1'],
+])('the scenario of a dump of the hub lets %s find %s again', (unit, lem, fault, proof) => {
+  const text = written(eventsOf(hubLog(unit, lem))[0]!);
+  expect(text).toContain(`kind: hub-error, device: hub, ${fault} }`);
+  expect(itemsOf(text)[0]).toContain(proof);
+  expect(allMet(rerun(text))).toBe(true);
+});
+
+it('a P7IOC has six bridges, also in the scenario of a log', () => {
+  const slots = ['{ device: nic, driver: recovering, phb: 4 }'];
+  const text = written(eventsOf(simulatedLog('kind: dma-write-unmapped, device: slot1', slots, 'p7ioc'))[0]!);
+  expect(text).toContain('    1: { device: nic, driver: recovering, phb: 4 }');
+  expect(text).not.toContain('# - PHB ');
+});
+
 /** Which fault strikes for each recorded log, and what is expected of the outcome; none: there is no scenario. */
 const RECORDED: Readonly<Record<string, readonly string[]>> = {
   '001': ['kind: fence, device: phb2', '{ fenced: phb2'],

@@ -7,6 +7,8 @@ export interface Trial {
   readonly faults: readonly string[];
   readonly expect: readonly string[];
   readonly more?: readonly string[];
+  /** Further keys of the machine. */
+  readonly machine?: readonly string[];
 }
 
 const NIC = '{ device: nic, driver: recovering }';
@@ -17,6 +19,7 @@ export function run(trial: Trial, options: RunOptions = {}): RunResult {
     'name: trial',
     'about: A trial.',
     'machine:',
+    ...(trial.machine ?? []).map((line) => `  ${line}`),
     '  slots:',
     ...(trial.slots ?? [NIC, NIC]).map((slot, i) => `    ${i + 1}: ${slot}`),
     trial.faults.length === 0 ? 'faults: []' : 'faults:',

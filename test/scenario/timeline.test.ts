@@ -23,6 +23,30 @@ describe('the timeline', () => {
     expect(lines.at(-1)).toBe('slot1: the driver receives again');
   });
 
+  it('shows both words of a PE state, where the chip keeps them apart too', () => {
+    const faults = ['at: 20 ms, kind: dma-write-unmapped, device: slot1, address: 0x2e874000'];
+    const trial = { slots: ALONE, faults, expect: ['freeze: slot1, within: 1 ms'] };
+    for (const chip of ['phb3', 'p7ioc'] as const) {
+      const [frozen] = told(run(trial, { chip })).filter((line) => line.includes('FROZEN'));
+      expect(frozen).toContain('PESTB 800000002e874000');
+    }
+  });
+
+  it('tells how firmware finds an error of the hub, and what Linux says of it', () => {
+    const trial = {
+      slots: ALONE,
+      faults: ['at: 20 ms, kind: hub-error, device: hub, unit: misc, error: clock'],
+      expect: ['log: dead IOC, within: 1 s'],
+    };
+    const lines = told(run({ ...trial, machine: ['chip: p7ioc'] }));
+    expect(lines).toContain('hub: MISC reports 0000000000800000');
+    expect(lines).toContain('firmware: reads GEM_RWOF -> 0000008000000000');
+    expect(lines).toContain('firmware: reads MISC_LEM_FIR_ACCUM -> 0000000000800000');
+    expect(lines.indexOf('linux: EEH: dead IOC detected')).toBeGreaterThan(
+      lines.indexOf('firmware: reads MISC_LEM_FIR_ACCUM -> 0000000000800000'),
+    );
+  });
+
   it('tells what happens over and over once', () => {
     const lines = told(
       run({

@@ -5,6 +5,7 @@ import type { RtasRecord } from '../context/rtas-record.js';
 import type { EehEvent, PassedDevice } from '../context.js';
 import type { Suspect } from '../events.js';
 import type { ExplainedDump } from '../interpret.js';
+import type { HubClass } from '../p7ioc/hub-text.js';
 import type { CauseType } from './cause-type.js';
 
 export { CAUSE_TYPES, type CauseType } from './cause-type.js';
@@ -67,6 +68,13 @@ export interface Recovery {
   readonly doubts: readonly EvidenceItem[];
 }
 
+/** An error that a unit of the hub above the bridges found. */
+export interface HubError {
+  /** As the dump names it: "RGC", "BI Upbound", "CI Port 0". */
+  readonly unit: string;
+  readonly kind: HubClass;
+}
+
 export interface FaultEvent {
   readonly chip: FaultChip;
   readonly phb: number | undefined;
@@ -92,6 +100,8 @@ export interface FaultEvent {
   readonly primary: ExplainedDump | undefined;
   readonly dumps: readonly ExplainedDump[];
   readonly rtas: RtasRecord | undefined;
+  /** A dump of the hub of a P7IOC, instead of one of a bridge. */
+  readonly hub?: HubError;
 }
 
 /** What belongs to one event, before anybody judges it. */

@@ -206,6 +206,8 @@ const SAID_ELSEWHERE = /^Linux (?:reported|gave the PE up)/;
 
 function evidenceOf(explained: ExplainedDump, reading: Reading | undefined, context: LogContext): EvidenceItem[] {
   const items = explained.chain.map((name) => evidence(chainText(explained, name), lineOfBit(explained, name)));
+  if (explained.event === 'dead')
+    items.push(evidence('the registers of the dump read as ones', firstLineOf(explained)));
   if (reading?.culprit !== undefined) {
     const { entry, first, line } = reading.culprit;
     const causes = causeTexts(entry).join(', ');
@@ -219,6 +221,10 @@ function evidenceOf(explained: ExplainedDump, reading: Reading | undefined, cont
   if (reach !== undefined) items.push(evidence(reach));
   for (const note of explained.notes) if (!SAID_ELSEWHERE.test(note)) items.push({ ...evidence(note), aside: true });
   return items;
+}
+
+function firstLineOf({ dump }: ExplainedDump): number {
+  return [...dump.words.values()][0]?.line ?? dump.firstLine;
 }
 
 /** The line of the register that holds the bit. */

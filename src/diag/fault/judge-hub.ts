@@ -52,5 +52,6 @@ export function judgeHub(dump: HubDump): FaultEvent {
     primary: undefined,
     dumps: [],
     rtas: undefined,
+    hub: { unit: dump.unit, kind },
   };
 }

@@ -24,7 +24,7 @@ import {
   UNROUTED,
 } from '../../src/ioda1/trace.js';
 import { completion } from '../../src/pcie/completion.js';
-import { ioWrite, memoryRead } from '../../src/pcie/tlp.js';
+import { IGNORED_MESSAGES, ioWrite, memoryRead, memoryWrite } from '../../src/pcie/tlp.js';
 import type { TraceKind } from '../../src/sim/trace.js';
 import { aib, asb, booted, io, MWIN1, MWIN2, m32, ONES, PE, RID, type Rig, WINDOW } from './rig.js';
 
@@ -259,6 +259,13 @@ describe('the trace of a packet from below that is not let through', () => {
       [DROP_REASON['pe-stopped'], RID, 0, at, 4],
     ]);
     expect(dropped(rig, () => rig.msi(3, 0))).toEqual([[DROP_REASON['pe-stopped'], RID, 0, 0xffff_0030, 4]]);
+    const poisoned = (on: Rig) =>
+      dropped(on, () => {
+        on.card.send({ ...memoryWrite(RID, { hi: 0, lo: at }, Uint8Array.of(1, 2, 3, 4)), poisoned: true });
+        on.run(10_000);
+      });
+    expect(poisoned(rig)).toEqual([[DROP_REASON['pe-stopped'], RID, 0, at, 4]]);
+    expect(poisoned(booted())).toEqual([[DROP_REASON.refused, RID, 0, at, 4]]);
   });
 
   it('names a refused message interrupt once', () => {
@@ -295,6 +302,8 @@ describe('the trace of a packet from below that is not let through', () => {
     const rig = booted();
     rig.card.send(ioWrite({ requesterId: RID, tag: 1 }, 0x10, Uint8Array.of(1, 2, 3, 4)));
     expect(dropped(rig, () => rig.run(10_000))).toEqual([[DROP_REASON.refused, RID, 0, 0x10, 4]]);
+    const ignored = dropped(rig, () => rig.sendMessage(IGNORED_MESSAGES[0]!));
+    expect(ignored.map(([reason]) => reason)).toEqual([DROP_REASON.refused]);
   });
 
   it('is silent about what is let through', () => {

@@ -97,6 +97,13 @@ describe('error injection', () => {
     expect(armed(rig)[1]).toBe(0x0fff_f000_0000_0000n);
   });
 
+  it('compares the whole address of the root port, the first requester there is', () => {
+    const rig = rigWithCard();
+    rig.run(rig.opal.pciSetPe(0, { pe: 5, rid: 0, match: { bus: 7, device: 1, function: 1 }, action: 1 }));
+    expect(inject(rig, { function: ST_CFG_DATA })).toBe(SUCCESS);
+    expect(armed(rig).slice(0, 2)).toEqual([0n, 0x0fff_f000_0000_0000n]);
+  });
+
   it('takes a DMA address inside the window', () => {
     const rig = mapped();
     rig.run(

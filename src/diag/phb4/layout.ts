@@ -1,63 +1,32 @@
 /** OpalIoPhb4ErrorData, also used by PHB5: binary form, kernel text and console names. Facts: phb4-diag 1, 2.1, 2.4. */
-import { consecutive, type DiagField, type DiagLayout, type DiagLine } from '../layout.js';
+import {
+  anyOf,
+  BRIDGE_CONTROL_LINE,
+  BRIDGE_FIELDS,
+  BRIDGE_LINES,
+  NEST_FIELDS,
+  NEST_LINE,
+  ROOT_PORT_FIELDS,
+  ROOT_PORT_LINES,
+  trapFields,
+  trapLine,
+} from '../bridge-fields.js';
+import { consecutive, type DiagField, type DiagLayout } from '../layout.js';
 
-const WORDS = [
-  'brdgCtl',
-  'deviceStatus',
-  'slotStatus',
-  'linkStatus',
-  'devCmdStatus',
-  'devSecStatus',
-  'rootErrorStatus',
-  'uncorrErrorStatus',
-  'corrErrorStatus',
-  'tlpHdr1',
-  'tlpHdr2',
-  'tlpHdr3',
-  'tlpHdr4',
-  'sourceId',
-] as const;
+const WORDS = ['brdgCtl', ...ROOT_PORT_FIELDS] as const;
 
 const DOUBLEWORDS = [
-  'nFir',
-  'nFirMask',
-  'nFirWOF',
-  'phbPlssr',
-  'phbCsr',
-  'lemFir',
-  'lemErrorMask',
-  'lemWOF',
-  'phbErrorStatus',
-  'phbFirstErrorStatus',
-  'phbErrorLog0',
-  'phbErrorLog1',
-  'phbTxeErrorStatus',
-  'phbTxeFirstErrorStatus',
-  'phbTxeErrorLog0',
-  'phbTxeErrorLog1',
-  'phbRxeArbErrorStatus',
-  'phbRxeArbFirstErrorStatus',
-  'phbRxeArbErrorLog0',
-  'phbRxeArbErrorLog1',
-  'phbRxeMrgErrorStatus',
-  'phbRxeMrgFirstErrorStatus',
-  'phbRxeMrgErrorLog0',
-  'phbRxeMrgErrorLog1',
-  'phbRxeTceErrorStatus',
-  'phbRxeTceFirstErrorStatus',
-  'phbRxeTceErrorLog0',
-  'phbRxeTceErrorLog1',
-  'phbPblErrorStatus',
-  'phbPblFirstErrorStatus',
-  'phbPblErrorLog0',
-  'phbPblErrorLog1',
+  ...NEST_FIELDS,
+  ...BRIDGE_FIELDS,
+  ...trapFields('phbTxe'),
+  ...trapFields('phbRxeArb'),
+  ...trapFields('phbRxeMrg'),
+  ...trapFields('phbRxeTce'),
+  ...trapFields('phbPbl'),
   'phbPcieDlpErrorLog1',
   'phbPcieDlpErrorLog2',
   'phbPcieDlpErrorStatus',
-  'phbRegbErrorStatus',
-  'phbRegbFirstErrorStatus',
-  'phbRegbErrorLog0',
-  'phbRegbErrorLog1',
+  ...trapFields('phbRegb'),
 ] as const;
 
 export type Phb4DiagField = (typeof WORDS)[number] | (typeof DOUBLEWORDS)[number];
@@ -67,18 +36,6 @@ const FIELDS: readonly DiagField<Phb4DiagField>[] = [
   ...consecutive(0x48, 8, DOUBLEWORDS),
 ];
 
-type TrapPrefix = 'phb' | 'phbTxe' | 'phbRxeArb' | 'phbRxeMrg' | 'phbRxeTce' | 'phbPbl' | 'phbRegb';
-const trap = (label: string, prefix: TrapPrefix): DiagLine<Phb4DiagField> => ({
-  label,
-  fields: [`${prefix}ErrorStatus`, `${prefix}FirstErrorStatus`, `${prefix}ErrorLog0`, `${prefix}ErrorLog1`],
-  shownIf: [`${prefix}ErrorStatus`],
-});
-const anyOf = (label: string, ...fields: Phb4DiagField[]): DiagLine<Phb4DiagField> => ({
-  label,
-  fields,
-  shownIf: fields,
-});
-
 export const PHB4_LAYOUT: DiagLayout<Phb4DiagField> = {
   chip: 'phb4',
   title: 'PHB4',
@@ -86,26 +43,22 @@ export const PHB4_LAYOUT: DiagLayout<Phb4DiagField> = {
   totalBytes: 0x2180,
   fields: FIELDS,
   lines: [
-    anyOf('brdgCtl', 'brdgCtl'),
-    anyOf('RootSts', 'deviceStatus', 'slotStatus', 'linkStatus', 'devCmdStatus', 'devSecStatus'),
-    anyOf('RootErrSts', 'rootErrorStatus', 'uncorrErrorStatus', 'corrErrorStatus'),
-    anyOf('RootErrLog', 'tlpHdr1', 'tlpHdr2', 'tlpHdr3', 'tlpHdr4'),
+    BRIDGE_CONTROL_LINE,
+    ...ROOT_PORT_LINES,
     anyOf('sourceId', 'sourceId'),
-    { label: 'nFir', fields: ['nFir', 'nFirMask', 'nFirWOF'], shownIf: ['nFir'] },
-    anyOf('PhbSts', 'phbPlssr', 'phbCsr'),
-    { label: 'Lem', fields: ['lemFir', 'lemErrorMask', 'lemWOF'], shownIf: ['lemFir'] },
-    trap('PhbErr', 'phb'),
-    trap('PhbTxeErr', 'phbTxe'),
-    trap('RxeArbErr', 'phbRxeArb'),
-    trap('RxeMrgErr', 'phbRxeMrg'),
-    trap('RxeTceErr', 'phbRxeTce'),
-    trap('PblErr', 'phbPbl'),
+    NEST_LINE,
+    ...BRIDGE_LINES,
+    trapLine('PhbTxeErr', 'phbTxe'),
+    trapLine('RxeArbErr', 'phbRxeArb'),
+    trapLine('RxeMrgErr', 'phbRxeMrg'),
+    trapLine('RxeTceErr', 'phbRxeTce'),
+    trapLine('PblErr', 'phbPbl'),
     {
       label: 'PcieDlp',
       fields: ['phbPcieDlpErrorLog1', 'phbPcieDlpErrorLog2', 'phbPcieDlpErrorStatus'],
       shownIf: ['phbPcieDlpErrorStatus'],
     },
-    trap('RegbErr', 'phbRegb'),
+    trapLine('RegbErr', 'phbRegb'),
   ],
   valueColumn: 12,
   headerBase: 10,

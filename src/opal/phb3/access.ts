@@ -63,7 +63,8 @@ export class Phb3Access {
     yield* this.writeSpci('ASB_DATA', value);
   }
 
-  private selectAsb(register: PhbRegisterName): Process<void> {
+  /** Points ASB_DATA at a register. */
+  selectAsb(register: PhbRegisterName): Process<void> {
     return this.writeSpci('ASB_ADDRESS', BigInt(PHB_REGISTERS.get(register).offset));
   }
 
@@ -114,10 +115,6 @@ export class Phb3Access {
 
   readEntry(): Process<bigint> {
     return this.read('PHB_IODA_DATA0');
-  }
-
-  readEntryAsb(): Process<bigint> {
-    return this.readAsb('PHB_IODA_DATA0');
   }
 
   writeEntry(value: bigint): Process<void> {

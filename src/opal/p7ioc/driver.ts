@@ -3,12 +3,10 @@
  * Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_ops, p7ioc_phb_slot_create. Facts: opal-pci 1.3, 2.
  */
 import { P7IOC_LAYOUT } from '../../diag/p7ioc/layout.js';
-import type { HostPort } from '../../hw/host-port.js';
-import type { Mutex } from '../../sim/mutex.js';
 import type { Process } from '../../sim/process.js';
+import { BridgeDriver } from '../bridge-driver.js';
 import { reinitDevice } from '../device-init.js';
 import type { PhbNode, PublishingFacts } from '../device-tree.js';
-import type { FirmwareProfile } from '../firmware-profile.js';
 import { disarmInjection } from '../injection.js';
 import type {
   DmaWindow,
@@ -24,7 +22,6 @@ import type { ConfigReadResult, ConfigTarget } from '../pci-config.js';
 import type { PciDevice } from '../pci-device.js';
 import type { BusChoice, BusRange } from '../pci-host.js';
 import type { InterruptSource, PhbDriver } from '../phb-driver.js';
-import type { Slot } from '../slot.js';
 import { configRead, configWrite } from './config.js';
 import { chooseBus, initDevice } from './device-init.js';
 import { getDiagData } from './diag.js';
@@ -42,43 +39,17 @@ import { purgeTables } from './table-load.js';
 import { RESERVED_PE } from './tables.js';
 import * as windows from './windows.js';
 
-export class P7iocDriver implements PhbDriver {
+export class P7iocDriver extends BridgeDriver<P7iocPhb> implements PhbDriver {
   readonly slot: P7iocSlot;
-  readonly portSlots = new Map<number, Slot>();
   readonly interrupts: InterruptSource;
   readonly diagDataBytes = P7IOC_LAYOUT.totalBytes;
   readonly reservedPe = RESERVED_PE;
   readonly generation = '6.2';
 
-  constructor(readonly phb: P7iocPhb) {
+  constructor(phb: P7iocPhb) {
+    super(phb);
     this.slot = new P7iocSlot(phb, this);
     this.interrupts = new P7iocInterrupts(phb);
-  }
-
-  get id(): number {
-    return this.phb.id;
-  }
-  get port(): HostPort {
-    return this.phb.port;
-  }
-  get profile(): FirmwareProfile {
-    return this.phb.profile;
-  }
-  get lock(): Mutex {
-    return this.phb.lock;
-  }
-  get publishedAs(): object {
-    return this.phb;
-  }
-  get broken(): boolean {
-    return this.phb.broken;
-  }
-  get refusedCycles(): number {
-    return this.phb.refusedCycles;
-  }
-
-  log(line: string): void {
-    this.phb.services.log(line.startsWith('PCI') ? line : `${this.phb.name}: ${line}`);
   }
 
   node(facts: PublishingFacts): PhbNode {
@@ -86,19 +57,6 @@ export class P7iocDriver implements PhbDriver {
   }
 
   // ---- what the PCI core asks ---------------------------------------------------------------------------------------
-
-  get devices(): readonly PciDevice[] {
-    return this.phb.devices;
-  }
-  set devices(found: readonly PciDevice[]) {
-    this.phb.devices = found;
-  }
-  get maxPayload(): number | undefined {
-    return this.phb.maxPayload;
-  }
-  set maxPayload(code: number | undefined) {
-    this.phb.maxPayload = code;
-  }
 
   *configRead(target: ConfigTarget): Process<ConfigReadResult> {
     return yield* configRead(this.phb, target);

@@ -3,12 +3,10 @@
  * Source: skiboot hw/phb3.c: phb3_ops, phb3_slot_create, phb3_msi_irq_ops, phb3_lsi_irq_ops. Facts: opal-pci 1.3, 2.
  */
 import { PHB3_LAYOUT } from '../../diag/phb3/layout.js';
-import type { HostPort } from '../../hw/host-port.js';
-import type { Mutex } from '../../sim/mutex.js';
 import type { Process } from '../../sim/process.js';
+import { BridgeDriver } from '../bridge-driver.js';
 import { reinitDevice } from '../device-init.js';
 import type { PhbNode, PublishingFacts } from '../device-tree.js';
-import type { FirmwareProfile } from '../firmware-profile.js';
 import { disarmInjection } from '../injection.js';
 import type {
   DmaWindow,
@@ -24,7 +22,6 @@ import type { ConfigReadResult, ConfigTarget } from '../pci-config.js';
 import type { PciDevice } from '../pci-device.js';
 import type { BusChoice, BusRange, LinkDirection } from '../pci-host.js';
 import type { InterruptSource, PhbDriver } from '../phb-driver.js';
-import type { Slot } from '../slot.js';
 import { configRead, configWrite } from './config.js';
 import { initDevice, removeDevice } from './device-init.js';
 import { getDiagData } from './diag.js';
@@ -39,39 +36,16 @@ import type { Phb3 } from './phb3.js';
 import { MSI_COUNT, RESERVED_PE } from './tables.js';
 import * as windows from './windows.js';
 
-export class Phb3Driver implements PhbDriver {
+export class Phb3Driver extends BridgeDriver<Phb3> implements PhbDriver {
   readonly slot: Phb3Slot;
-  readonly portSlots = new Map<number, Slot>();
   readonly interrupts: InterruptSource;
   readonly diagDataBytes = PHB3_LAYOUT.totalBytes;
   readonly reservedPe = RESERVED_PE;
 
-  constructor(readonly phb: Phb3) {
+  constructor(phb: Phb3) {
+    super(phb);
     this.slot = new Phb3Slot(phb, this);
     this.interrupts = new Phb3Interrupts(phb);
-  }
-
-  get id(): number {
-    return this.phb.id;
-  }
-  get port(): HostPort {
-    return this.phb.port;
-  }
-  get profile(): FirmwareProfile {
-    return this.phb.profile;
-  }
-  get lock(): Mutex {
-    return this.phb.lock;
-  }
-  get publishedAs(): object {
-    return this.phb;
-  }
-  get broken(): boolean {
-    return this.phb.broken;
-  }
-
-  log(line: string): void {
-    this.phb.services.log(line.startsWith('PCI') ? line : `${this.phb.name}: ${line}`);
   }
 
   node(facts: PublishingFacts): PhbNode {
@@ -79,19 +53,6 @@ export class Phb3Driver implements PhbDriver {
   }
 
   // ---- what the PCI core asks ---------------------------------------------------------------------------------------
-
-  get devices(): readonly PciDevice[] {
-    return this.phb.devices;
-  }
-  set devices(found: readonly PciDevice[]) {
-    this.phb.devices = found;
-  }
-  get maxPayload(): number | undefined {
-    return this.phb.maxPayload;
-  }
-  set maxPayload(code: number | undefined) {
-    this.phb.maxPayload = code;
-  }
 
   *configRead(target: ConfigTarget): Process<ConfigReadResult> {
     return yield* configRead(this.phb, target);
@@ -176,9 +137,6 @@ export class Phb3Driver implements PhbDriver {
 
   *reinit(scope: number, data: number): Process<number> {
     return yield* reinitDevice(this, scope, data);
-  }
-  get refusedCycles(): number {
-    return this.phb.refusedCycles;
   }
 
   // ---- message interrupts -------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ export class CpuPort implements HostPort {
   private *read(operation: BusOperation, address: number, size: AccessSize): Process<bigint> {
     const ticket = this.bus.begin(operation, address, size, 0n);
     try {
-      yield this.bus.completion(ticket);
+      const wait = this.bus.completion(ticket);
+      if (!this.bus.sim.waitInPlace(wait)) yield wait;
       return this.bus.value(ticket);
     } finally {
       this.bus.leave(ticket);
@@ -52,7 +53,8 @@ export class CpuPort implements HostPort {
   private *write(operation: BusOperation, address: number, size: AccessSize, value: bigint): Process<void> {
     const ticket = this.bus.begin(operation, address, size, value);
     try {
-      yield this.bus.completion(ticket);
+      const wait = this.bus.completion(ticket);
+      if (!this.bus.sim.waitInPlace(wait)) yield wait;
     } finally {
       this.bus.leave(ticket);
     }

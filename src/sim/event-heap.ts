@@ -36,6 +36,11 @@ export class EventHeap {
     return this.times[ROOT]!;
   }
 
+  /** The first event. Only after `firstTime` has given a time. */
+  first(): number {
+    return this.members[ROOT]!;
+  }
+
   /** Takes the first event out. Only after `firstTime` has given a time. */
   takeFirst(): number {
     this.hole = 1;

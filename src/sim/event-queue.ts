@@ -62,6 +62,15 @@ export class EventQueue {
     return this.heap.firstTime();
   }
 
+  /** Handler of the next event, which `nextTime` has shown to exist. */
+  nextHandler(): number {
+    return this.slots.handler(this.heap.first());
+  }
+
+  nextA(): number {
+    return this.slots.a(this.heap.first());
+  }
+
   /** Hands out the slot of the next event, which `nextTime` has shown to exist. The slot's content is good until the next push. */
   pop(): number {
     const slot = this.heap.takeFirst();

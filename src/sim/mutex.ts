@@ -1,5 +1,5 @@
 /** A sleeping lock of processes; waiters get it in the order in which they asked. */
-import { call, type Process, Signal, wait } from './process.js';
+import { type Process, Signal, wait } from './process.js';
 import type { TaskKernel } from './task.js';
 
 export class Mutex {
@@ -21,7 +21,7 @@ export class Mutex {
     const ticket = this.nextTicket++;
     try {
       while (this.serving !== ticket) yield* wait(this.released);
-      return yield* call(body);
+      return yield* body;
     } finally {
       this.leave(ticket);
     }

@@ -1,6 +1,6 @@
 /** Software as generator processes: what they can wait for, and the handle by which others hold them. */
 import { CancelledError, ProcessError, SimulationError } from './errors.js';
-import { Call, type Outcome, type Process, Task, type TaskKernel, type Wait } from './task.js';
+import { type Outcome, type Process, Task, type TaskKernel, type Wait } from './task.js';
 import { formatTime, type TimeNs } from './time.js';
 
 export type { Process, Wait } from './task.js';
@@ -18,15 +18,6 @@ class DelayWait implements Wait {
   }
 
   end(): void {}
-}
-
-/**
- * The same as `yield* body`, except that a long chain of callers costs nothing while the body waits: worth it where the body
- * makes many accesses.
- */
-export function* call<T>(body: Process<T>): Process<T> {
-  const first = body.next();
-  return (first.done === true ? first.value : yield new Call(body, first.value)) as T;
 }
 
 /** Lets virtual time pass. `delay(0)` lets everything already scheduled for this instant go first. */
@@ -253,7 +244,11 @@ export class ProcessHandle<T> {
     return this.task.waitsFor;
   }
 
-  /** Ends it at its wait; its finally blocks run. Without effect once it has ended. */
+  /**
+   * Ends it at its wait; its finally blocks run. Without effect once it has ended. What an event cancels, it finds ended when
+   * it is through; a process, and whoever stands outside of the run, at once.
+   * A finally block that waits is best in the body itself: behind one in a process called with `yield*`, the caller goes on.
+   */
   cancel(): void {
     this.task.cancel();
   }

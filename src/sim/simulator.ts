@@ -5,8 +5,9 @@ import { type EventId, EventQueue } from './event-queue.js';
 import { RunawayGuard, type Usage } from './guard.js';
 import { Priority, type PriorityLevel } from './priority.js';
 import { type Process, ProcessHandle, type SpawnOptions } from './process.js';
+import { ProcessTable } from './process-table.js';
 import { RandomStream } from './random.js';
-import type { Task, TaskKernel } from './task.js';
+import type { Task, TaskKernel, Wait } from './task.js';
 import { formatTime, isTime, MAX_TIME_NS, TICKS_PER_NS, type TimeNs } from './time.js';
 import { Trace } from './trace.js';
 
@@ -48,6 +49,7 @@ export interface StopCondition {
 export type StopReason = 'time' | 'idle' | 'event' | 'max-events' | 'condition' | 'process';
 
 const DEFAULT_INSTANT_BUDGET = 1_000_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 /** Marks the start of a process in the digest. */
 const SPAWN = hashName('spawn');
 
@@ -65,16 +67,24 @@ export class Simulator implements TaskKernel {
   private readonly handlerHashes: number[] = [];
   private readonly handlerCounts: number[] = [];
 
-  private readonly tasks = new Map<number, Task>();
-  private readonly processes = new Set<ProcessHandle<unknown>>();
-  /** Resumptions of the tasks that have ended, by the name of their process. */
-  private readonly processCounts = new Map<string, number>();
-  private nextTask = 0;
+  private readonly processes = new ProcessTable();
   private readonly resumeHandler: HandlerId;
 
   private clock: TimeNs = 0;
   private dispatched = 0;
   private busy = false;
+  /** @internal The innermost body on the stack. */
+  executing: Task | undefined;
+  /** The task whose resumption is the running event: the event ends when its body waits. */
+  private resumed: Task | undefined;
+  /** Up to here the run is free to let a process wait in place. */
+  private inPlaceUntilNs: TimeNs = NEVER;
+  /** The running event is a process's. */
+  private inProcess = false;
+  /** Tasks that the running event has cancelled. */
+  private readonly cancelled: Task[] = [];
+  /** What an event threw while a process waited in place for another: it leaves through run(). */
+  private thrown: { readonly error: unknown } | undefined;
 
   constructor(options: SimulatorOptions = {}) {
     this.seed = options.seed ?? '';
@@ -148,10 +158,11 @@ export class Simulator implements TaskKernel {
     try {
       const time = this.queue.nextTime();
       if (time === Number.POSITIVE_INFINITY) return false;
+      this.inPlaceUntilNs = NEVER;
       this.dispatch(time);
       return true;
     } finally {
-      this.busy = false;
+      this.leave();
     }
   }
 
@@ -165,7 +176,7 @@ export class Simulator implements TaskKernel {
       if (reason === 'idle' && untilNs !== undefined && stop.idle === undefined) return this.reach(untilNs);
       return reason === 'time' ? this.reach(untilNs!) : reason;
     } finally {
-      this.busy = false;
+      this.leave();
     }
   }
 
@@ -186,7 +197,7 @@ export class Simulator implements TaskKernel {
 
   /** Processes that have not ended, daemons included, in the order of their start. */
   liveProcesses(): readonly ProcessHandle<unknown>[] {
-    return [...this.processes];
+    return this.processes.live();
   }
 
   /** The stream of this path: the same object each time, its numbers given by root seed and path alone. */
@@ -209,27 +220,75 @@ export class Simulator implements TaskKernel {
     return this.schedule(delayNs, Priority.SOFTWARE, this.resumeHandler, task.id);
   }
 
+  /**
+   * For a process that is about to yield `wait`: runs what comes before its own resumption while it stays on the stack, which
+   * saves leaving and entering it again. True: the wait is over. False: it has begun, and the process has to yield it, for
+   * another process comes first, or the run must be able to stop between events. Nothing else can tell the difference.
+   */
+  waitInPlace(wait: Wait): boolean {
+    const task = this.resumed;
+    if (task === undefined || task !== this.executing || task.isCancelled) return false;
+    if (this.inPlaceUntilNs === NEVER) return false;
+    this.resumed = undefined;
+    task.beginInPlace(wait);
+    while (this.queue.nextTime() <= this.inPlaceUntilNs) {
+      const resumes = this.queue.nextHandler() === this.resumeHandler;
+      if (resumes && this.queue.nextA() !== task.id) return false;
+      if (!this.dispatchInPlace() || this.cancelled.length > 0) return false;
+      if (resumes) {
+        this.resumed = task;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** @internal What an event cancels ends when the event is through; a process cancels at once. */
+  cancelLater(task: Task): boolean {
+    if (!this.busy || this.inProcess) return false;
+    this.cancelled.push(task);
+    return true;
+  }
+
   /** @internal */
   adopt(task: Task): number {
-    const id = this.nextTask++;
-    this.tasks.set(id, task);
-    return id;
+    return this.processes.adopt(task);
   }
 
   /** @internal */
   release(task: Task): void {
-    this.tasks.delete(task.id);
-    addResumptions(this.processCounts, task);
+    this.processes.release(task);
   }
 
   /** @internal */
   ended(handle: ProcessHandle<unknown>): void {
-    this.processes.delete(handle);
+    this.processes.remove(handle);
   }
 
   private resumeTask(taskId: number): void {
-    const task = this.tasks.get(taskId)!;
-    task.resume();
+    const task = this.processes.task(taskId);
+    if (task.waitsInPlace) task.resumeInPlace();
+    else {
+      this.resumed = task;
+      task.resume();
+      this.resumed = undefined;
+    }
+  }
+
+  /** Its errors are not for the process that happens to be on the stack. */
+  private dispatchInPlace(): boolean {
+    try {
+      this.dispatch(this.queue.nextTime());
+      return true;
+    } catch (error) {
+      this.thrown = { error };
+      return false;
+    }
+  }
+
+  private endCancelled(): void {
+    this.inProcess = true;
+    for (let task = this.cancelled.shift(); task !== undefined; task = this.cancelled.shift()) task.cancel();
   }
 
   private enter(): void {
@@ -240,9 +299,20 @@ export class Simulator implements TaskKernel {
     this.busy = true;
   }
 
+  /** Also behind an error, what was cancelled ends. */
+  private leave(): void {
+    try {
+      this.endCancelled();
+    } finally {
+      this.busy = false;
+    }
+  }
+
   private loop(stop: StopCondition, untilNs: TimeNs): StopReason {
     const { when, event, process } = stop;
     const lastEvent = this.dispatched + (stop.maxEvents ?? Number.POSITIVE_INFINITY);
+    const free = when === undefined && event === undefined && stop.maxEvents === undefined;
+    this.inPlaceUntilNs = free ? untilNs : NEVER;
     for (;;) {
       if (process !== undefined && process.state !== 'running') return 'process';
       if (when?.() === true) return 'condition';
@@ -253,7 +323,14 @@ export class Simulator implements TaskKernel {
         this.checkFinished(stop);
         return 'idle';
       }
-      if (this.dispatch(next) === event) return 'event';
+      const handler = this.dispatch(next);
+      if (this.thrown !== undefined) {
+        const { error } = this.thrown;
+        this.thrown = undefined;
+        throw error;
+      }
+      if (this.cancelled.length > 0) this.endCancelled();
+      if (handler === event) return 'event';
     }
   }
 
@@ -269,6 +346,7 @@ export class Simulator implements TaskKernel {
     this.dispatched++;
     this.handlerCounts[handler]!++;
     this.runDigest.event(time * TICKS_PER_NS, this.handlerHashes[handler]!, a, b);
+    this.inProcess = handler === this.resumeHandler;
     this.handlers[handler]!(a, b);
     return handler;
   }
@@ -293,22 +371,15 @@ export class Simulator implements TaskKernel {
 
   private checkFinished(stop: StopCondition): void {
     if (stop.process === undefined && stop.expectFinished === undefined) return;
-    const stuck = [...this.processes].filter((p) => !p.daemon || p === stop.process);
-    if (stuck.length === 0) return;
-    throw new DeadlockError(
-      this.clock,
-      stuck.map((p) => ({ name: p.name, waitsFor: p.waitsFor })),
-    );
+    const stuck = this.processes.stuck(stop.process);
+    if (stuck.length > 0) throw new DeadlockError(this.clock, stuck);
   }
 
   private usage(): readonly Usage[] {
     const handlers = this.handlerNames
       .map((name, id) => ({ name: `handler "${name}"`, count: this.handlerCounts[id]! }))
       .filter((_, id) => id !== this.resumeHandler);
-    const resumed = new Map(this.processCounts);
-    for (const task of this.tasks.values()) addResumptions(resumed, task);
-    const processes = [...resumed].map(([name, count]) => ({ name: `process "${name}"`, count }));
-    return [...handlers, ...processes];
+    return [...handlers, ...this.processes.resumptions()];
   }
 
   private unknownHandler(handler: HandlerId): SimulationError {
@@ -326,8 +397,4 @@ export class Simulator implements TaskKernel {
         `times are multiples of 1/8 ns, not in the past and at most ${MAX_TIME_NS} ns; ${remedy}`,
     );
   }
-}
-
-function addResumptions(counts: Map<string, number>, { name, resumptions }: Task): void {
-  counts.set(name, (counts.get(name) ?? 0) + resumptions);
 }

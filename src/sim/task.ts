@@ -19,12 +19,16 @@ export type Process<T = void> = Generator<Wait, T, unknown>;
 /** What a task needs of the simulator. */
 export interface TaskKernel {
   readonly now: TimeNs;
+  /** The innermost body on the stack. Tasks keep it. */
+  executing: Task | undefined;
   /** Resumes the task by an event; `reschedule` and `cancel` work on what it returns. */
   resumeAfter(delayNs: TimeNs, task: Task): EventId;
   reschedule(id: EventId, timeNs: TimeNs): boolean;
   cancel(id: EventId): boolean;
   adopt(task: Task): number;
   release(task: Task): void;
+  /** True: the kernel calls `cancel` again when the event that runs is through. */
+  cancelLater(task: Task): boolean;
 }
 
 export type Outcome =
@@ -32,34 +36,9 @@ export type Outcome =
   | { readonly state: 'failed'; readonly error: unknown }
   | { readonly state: 'cancelled' };
 
-/**
- * Yielded to run a process of its own stack frame: when the task resumes, only the innermost frame does. A chain of `yield*`
- * would be walked through at each resumption, link by link.
- */
-export class Call implements Wait {
-  readonly about = 'a call';
-
-  constructor(
-    /** It has begun. */
-    readonly body: Process<unknown>,
-    readonly firstWait: Wait,
-  ) {}
-
-  /** A task handles calls before waits. */
-  begin(): void {}
-
-  end(): void {}
-}
-
-interface Frame {
-  readonly body: Process<unknown>;
-  /** It was told to end: so must its caller when it has. */
-  unwinding: boolean;
-}
-
 const NO_EVENT = -1;
 
-/** How a frame goes on: with the value of its wait or call, with an error, or towards its end. */
+/** How a body goes on: with the value of its wait, with an error, or towards its end. */
 interface Step {
   readonly how: 'next' | 'throw' | 'return';
   readonly value: unknown;
@@ -75,22 +54,21 @@ export class Task {
   private timer: EventId = NO_EVENT;
   private inbox: unknown;
   private executing = false;
+  /** It is in the midst of `Simulator.waitInPlace`. */
+  waitsInPlace = false;
   private cancelRequested = false;
   /** The body was told of the cancellation; from then on its finally blocks may wait. */
   private cancelTold = false;
   private ended = false;
-  /** From the body to the innermost call. */
-  private readonly frames: Frame[];
 
   constructor(
     readonly kernel: TaskKernel,
     /** Name of the process this task belongs to; the branches of a race bear the name of theirs. */
     readonly name: string,
-    body: Process<unknown>,
+    private readonly body: Process<unknown>,
     private readonly onEnd: (outcome: Outcome) => void,
   ) {
     this.id = kernel.adopt(this);
-    this.frames = [{ body, unwinding: false }];
   }
 
   get waitsFor(): string {
@@ -128,12 +106,31 @@ export class Task {
     this.advance('next', value);
   }
 
+  get isCancelled(): boolean {
+    return this.cancelRequested;
+  }
+
+  /** The body begins to wait before it yields, as it may not have to. */
+  beginInPlace(wait: Wait): void {
+    this.waitsInPlace = true;
+    this.waiting = wait;
+    wait.begin(this);
+  }
+
+  /** `resume` of a body that has not yielded. */
+  resumeInPlace(): void {
+    this.waitsInPlace = false;
+    this.resumptions++;
+    this.timer = NO_EVENT;
+    this.stopWaiting();
+  }
+
   /**
    * Ends the body at its wait; its finally blocks run now. Where one of them waits in turn, the task lives on until it is through.
    * A task that cancels itself ends at its next wait.
    */
   cancel(): void {
-    if (this.ended || this.cancelRequested) return;
+    if (this.ended || this.cancelRequested || this.kernel.cancelLater(this)) return;
     this.cancelRequested = true;
     if (this.executing) return;
     this.stopWaiting();
@@ -155,42 +152,33 @@ export class Task {
     while (step !== undefined) step = this.stepOnce(step.how, step.value);
   }
 
-  /** One stretch of the innermost frame, up to a wait, a call or its end. Returns what to do at once, if anything. */
+  /** One stretch of the body, up to a wait or its end. Returns what to do at once, if anything. */
   private stepOnce(how: Step['how'], value: unknown): Step | undefined {
-    const frame = this.frames.at(-1)!;
+    const outer = this.kernel.executing;
+    this.kernel.executing = this;
     this.executing = true;
     let result: IteratorResult<Wait, unknown>;
     try {
-      result = take(frame, how, value);
+      result = take(this.body, how, value);
     } catch (error) {
-      return this.leave(frame, { how: 'throw', value: error });
+      this.end({ state: 'failed', error });
+      return undefined;
     } finally {
       this.executing = false;
+      this.kernel.executing = outer;
     }
-    if (result.done === true) return this.leave(frame, { how: 'next', value: result.value });
-    const wait = this.enter(result.value);
-    if (!this.cancelRequested || this.cancelTold) return this.suspend(wait);
-    this.cancelTold = true;
-    return UNWIND;
-  }
-
-  /** Makes frames of the calls that were begun; returns the wait in the innermost. */
-  private enter(yielded: Wait): Wait {
-    let wait = yielded;
-    while (wait instanceof Call) {
-      this.frames.push({ body: wait.body, unwinding: false });
-      wait = wait.firstWait;
+    if (result.done === true) {
+      this.end(this.cancelRequested ? { state: 'cancelled' } : { state: 'done', value: result.value });
+      return undefined;
     }
-    return wait;
-  }
-
-  /** The innermost frame has ended; its caller goes on with the result, or the task has ended too. */
-  private leave(frame: Frame, result: Step): Step | undefined {
-    this.frames.pop();
-    if (this.frames.length > 0) return frame.unwinding && result.how === 'next' ? UNWIND : result;
-    if (result.how === 'throw') this.end({ state: 'failed', error: result.value });
-    else this.end(this.cancelRequested ? { state: 'cancelled' } : { state: 'done', value: result.value });
-    return undefined;
+    const begun = this.waitsInPlace;
+    this.waitsInPlace = false;
+    if (this.cancelRequested && !this.cancelTold) {
+      this.stopWaiting();
+      this.cancelTold = true;
+      return UNWIND;
+    }
+    return begun ? undefined : this.suspend(result.value);
   }
 
   private suspend(wait: Wait): Step | undefined {
@@ -218,9 +206,7 @@ export class Task {
   }
 }
 
-function take(frame: Frame, how: Step['how'], value: unknown): IteratorResult<Wait, unknown> {
-  if (how === 'next') return frame.body.next(value);
-  if (how === 'throw') return frame.body.throw(value);
-  frame.unwinding = true;
-  return frame.body.return(undefined);
+function take(body: Process<unknown>, how: Step['how'], value: unknown): IteratorResult<Wait, unknown> {
+  if (how === 'next') return body.next(value);
+  return how === 'throw' ? body.throw(value) : body.return(undefined);
 }

@@ -5,7 +5,7 @@
  */
 import { encodePhb3DiagData, PHB3_LAYOUT, type Phb3DiagData } from '../../diag/phb3/layout.js';
 import { PE_COUNT } from '../../ioda2/pe-state.js';
-import { call, type Process } from '../../sim/process.js';
+import type { Process } from '../../sim/process.js';
 import { OpalStatus } from '../opal-api.js';
 import type { DiagResult } from '../opal-results.js';
 import { type DiagSource, readCore, readErrorRegisters } from '../phb-diag.js';
@@ -45,8 +45,8 @@ function* collect(phb: Phb3, path: 'aib' | 'asb'): Process<Phb3DiagData> {
     nFirWOF: yield* access.readNest('NFIR_WOF'),
   };
   const fields = { ...core, ...nest, ...(yield* readErrorRegisters(source)) };
-  const pestA = yield* call(readPest(phb, 'PESTA', 0));
-  const pestB = yield* call(readPest(phb, 'PESTB', 8));
+  const pestA = yield* readPest(phb, 'PESTA', 0);
+  const pestB = yield* readPest(phb, 'PESTB', 8);
   return { fields, pestA, pestB };
 }
 

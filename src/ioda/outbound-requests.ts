@@ -4,7 +4,7 @@
  */
 import type { Figure } from '../hw/figure.js';
 import type { RootPort } from '../pcie/root-port.js';
-import type { Tlp } from '../pcie/tlp.js';
+import { copyTlp, type Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
 import type { EventId, HandlerId, Simulator } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
@@ -100,7 +100,9 @@ export class OutboundRequests {
       this.#waiting.push(request);
       return;
     }
-    const sent = this.#rootPort.send({ ...request.tlp, tag });
+    const tlp = copyTlp(request.tlp);
+    tlp.tag = tag;
+    const sent = this.#rootPort.send(tlp);
     if (sent === 'memory-disabled') {
       // The root port itself does not take it (M).
       this.#owner.ended(request, 'UR', undefined);

@@ -1,30 +1,25 @@
 /** Answers to requests: completions with and without data, and their cutting. PCI Express base specification 2.2.9, 2.3.1.1. */
-import { type CompletionStatus, isAtomic, type Tlp } from './tlp.js';
+import { type CompletionStatus, draftTlp, isAtomic, type Tlp, type TlpDraft } from './tlp.js';
+
+/** Completions are routed by the identifier of the requester. */
+const NO_ADDRESS = { hi: 0, lo: 0 } as const;
 
 /** A completion without data: of a configuration write, or with a failing status. */
 export function completion(request: Tlp, completerId: number, status: CompletionStatus): Tlp {
-  return asRequested(request, {
-    kind: 'Cpl',
-    requesterId: request.requesterId,
-    tag: request.tag,
-    addressHi: 0,
-    addressLo: 0,
-    lengthBytes: 0,
-    completerId,
-    status,
-    byteCount: completionBytes(request),
-    lowerAddress: 0,
-  });
+  const tlp = answerTo(request, 'Cpl', 0);
+  tlp.completerId = completerId;
+  tlp.status = status;
+  tlp.byteCount = completionBytes(request);
+  tlp.lowerAddress = 0;
+  return tlp;
 }
 
 /** The completion has the attributes and the traffic class of its request, where that has any. */
-function asRequested({ attributes, trafficClass }: Tlp, completion: Tlp): Tlp {
-  if (attributes === undefined && trafficClass === undefined) return completion;
-  return {
-    ...completion,
-    ...(attributes === undefined ? {} : { attributes }),
-    ...(trafficClass === undefined ? {} : { trafficClass }),
-  };
+function answerTo(request: Tlp, kind: 'Cpl' | 'CplD', lengthBytes: number): TlpDraft {
+  const tlp = draftTlp(kind, request, NO_ADDRESS, lengthBytes);
+  tlp.attributes = request.attributes;
+  tlp.trafficClass = request.trafficClass;
+  return tlp;
 }
 
 /** The data a completion carries, and its place in the answer. */
@@ -35,19 +30,13 @@ interface CompletionPart {
 }
 
 function completionPart(request: Tlp, completerId: number, { data, byteCount, lowerAddress }: CompletionPart): Tlp {
-  return asRequested(request, {
-    kind: 'CplD',
-    requesterId: request.requesterId,
-    tag: request.tag,
-    addressHi: 0,
-    addressLo: 0,
-    lengthBytes: data.length,
-    data,
-    completerId,
-    status: 'SC',
-    byteCount,
-    lowerAddress,
-  });
+  const tlp = answerTo(request, 'CplD', data.length);
+  tlp.data = data;
+  tlp.completerId = completerId;
+  tlp.status = 'SC';
+  tlp.byteCount = byteCount;
+  tlp.lowerAddress = lowerAddress;
+  return tlp;
 }
 
 /** Byte count of a completion that ends its request. An atomic returns one operand; compare-and-swap carries two. */

@@ -5,7 +5,16 @@
 import type { UncorrectableError } from './aer-capability.js';
 import { decodeSize } from './capabilities.js';
 import type { ConfigSpace } from './config-space.js';
-import { isAtomic, isCompletion, isConfiguration, isInputOutput, MessageCode, PAGE_4K, type Tlp } from './tlp.js';
+import {
+  copyTlp,
+  isAtomic,
+  isCompletion,
+  isConfiguration,
+  isInputOutput,
+  MessageCode,
+  PAGE_4K,
+  type Tlp,
+} from './tlp.js';
 import {
   carriesData,
   dwordsTouched,
@@ -74,7 +83,9 @@ function checksDigest(config: ConfigSpace): boolean {
 /** The packet as the sender puts it on the wire: with a digest if its registers say so (7.10.7). */
 export function withDigest(tlp: Tlp, config: ConfigSpace): Tlp {
   if (tlp.digest || !config.declares('AER_CONTROL') || !config.has('AER_CONTROL', 'ECRC_GENERATE')) return tlp;
-  return { ...tlp, digest: true };
+  const sent = copyTlp(tlp);
+  sent.digest = true;
+  return sent;
 }
 
 function lengthContradicts(tlp: Tlp): boolean {

@@ -34,28 +34,28 @@ export interface Tlp {
   readonly addressHi: number;
   readonly addressLo: number;
   readonly lengthBytes: number;
-  readonly data?: Uint8Array;
+  readonly data?: Uint8Array | undefined;
   /** Bus, device and function a configuration request is for. */
-  readonly targetId?: number;
+  readonly targetId?: number | undefined;
   /** Byte offset in the target's configuration space. */
-  readonly register?: number;
-  readonly completerId?: number;
-  readonly status?: CompletionStatus;
+  readonly register?: number | undefined;
+  readonly completerId?: number | undefined;
+  readonly status?: CompletionStatus | undefined;
   /** Bytes still to come for this request, this packet included. */
-  readonly byteCount?: number;
+  readonly byteCount?: number | undefined;
   /** Low seven bits of the address of the first byte of a read completion. */
-  readonly lowerAddress?: number;
-  readonly messageCode?: number;
-  readonly poisoned?: boolean;
+  readonly lowerAddress?: number | undefined;
+  readonly messageCode?: number | undefined;
+  readonly poisoned?: boolean | undefined;
   /** An end-to-end CRC follows the data. */
-  readonly digest?: boolean;
+  readonly digest?: boolean | undefined;
   /** The end-to-end CRC does not fit the packet. */
-  readonly digestDamaged?: true;
+  readonly digestDamaged?: true | undefined;
   /** Bits of ATTRIBUTE. */
-  readonly attributes?: number;
-  readonly trafficClass?: number;
+  readonly attributes?: number | undefined;
+  readonly trafficClass?: number | undefined;
   /** What a broken sender put into the header instead of what the packet is. */
-  readonly header?: FalseHeader;
+  readonly header?: FalseHeader | undefined;
 }
 
 /** Header fields that contradict the packet they stand on. */
@@ -218,27 +218,66 @@ export interface Requester {
   readonly tag: number;
 }
 
-export function memoryRead(from: Requester, address: Address, lengthBytes: number): Tlp {
+/** A packet that is being made. */
+export type TlpDraft = { -readonly [K in keyof Tlp]: Tlp[K] };
+
+const NOWHERE: Address = { hi: 0, lo: 0 };
+
+/** Every packet begins here or as a copy: one shape for all keeps the code that reads them fast. */
+export function draftTlp(kind: TlpKind, from: Requester, address: Address, lengthBytes: number): TlpDraft {
   return {
-    kind: 'MRd',
+    kind,
     requesterId: from.requesterId,
     tag: from.tag,
     addressHi: address.hi,
     addressLo: address.lo,
     lengthBytes,
+    data: undefined,
+    targetId: undefined,
+    register: undefined,
+    completerId: undefined,
+    status: undefined,
+    byteCount: undefined,
+    lowerAddress: undefined,
+    messageCode: undefined,
+    poisoned: undefined,
+    digest: undefined,
+    digestDamaged: undefined,
+    attributes: undefined,
+    trafficClass: undefined,
+    header: undefined,
   };
 }
 
+export function copyTlp(tlp: Tlp): TlpDraft {
+  const copy = draftTlp(tlp.kind, tlp, NOWHERE, tlp.lengthBytes);
+  copy.addressHi = tlp.addressHi;
+  copy.addressLo = tlp.addressLo;
+  copy.data = tlp.data;
+  copy.targetId = tlp.targetId;
+  copy.register = tlp.register;
+  copy.completerId = tlp.completerId;
+  copy.status = tlp.status;
+  copy.byteCount = tlp.byteCount;
+  copy.lowerAddress = tlp.lowerAddress;
+  copy.messageCode = tlp.messageCode;
+  copy.poisoned = tlp.poisoned;
+  copy.digest = tlp.digest;
+  copy.digestDamaged = tlp.digestDamaged;
+  copy.attributes = tlp.attributes;
+  copy.trafficClass = tlp.trafficClass;
+  copy.header = tlp.header;
+  return copy;
+}
+
+export function memoryRead(from: Requester, address: Address, lengthBytes: number): Tlp {
+  return draftTlp('MRd', from, address, lengthBytes);
+}
+
 export function memoryWrite(requesterId: number, address: Address, data: Uint8Array): Tlp {
-  return {
-    kind: 'MWr',
-    requesterId,
-    tag: 0,
-    addressHi: address.hi,
-    addressLo: address.lo,
-    lengthBytes: data.length,
-    data,
-  };
+  const tlp = draftTlp('MWr', { requesterId, tag: 0 }, address, data.length);
+  tlp.data = data;
+  return tlp;
 }
 
 /** Which register of which function: `target` as bdf, byte offset, 1 to 4 bytes within one doubleword. */
@@ -249,39 +288,32 @@ export interface ConfigTarget {
 }
 
 export function configRead(from: Requester, to: ConfigTarget, lengthBytes: number): Tlp {
-  return {
-    kind: to.type === 0 ? 'CfgRd0' : 'CfgRd1',
-    requesterId: from.requesterId,
-    tag: from.tag,
-    addressHi: 0,
-    addressLo: 0,
-    lengthBytes,
-    targetId: to.target,
-    register: to.register,
-  };
+  return forTarget(draftTlp(to.type === 0 ? 'CfgRd0' : 'CfgRd1', from, NOWHERE, lengthBytes), to);
 }
 
 export function configWrite(from: Requester, to: ConfigTarget, data: Uint8Array): Tlp {
-  return {
-    kind: to.type === 0 ? 'CfgWr0' : 'CfgWr1',
-    requesterId: from.requesterId,
-    tag: from.tag,
-    addressHi: 0,
-    addressLo: 0,
-    lengthBytes: data.length,
-    data,
-    targetId: to.target,
-    register: to.register,
-  };
+  const tlp = draftTlp(to.type === 0 ? 'CfgWr0' : 'CfgWr1', from, NOWHERE, data.length);
+  tlp.data = data;
+  return forTarget(tlp, to);
+}
+
+function forTarget(tlp: TlpDraft, to: ConfigTarget): Tlp {
+  tlp.targetId = to.target;
+  tlp.register = to.register;
+  return tlp;
 }
 
 /** The same configuration request, converted by the bridge whose secondary bus it has reached. */
 export function asType0(tlp: Tlp): Tlp {
-  return { ...tlp, kind: isConfigurationWrite(tlp) ? 'CfgWr0' : 'CfgRd0' };
+  const converted = copyTlp(tlp);
+  converted.kind = isConfigurationWrite(tlp) ? 'CfgWr0' : 'CfgRd0';
+  return converted;
 }
 
 export function message(requesterId: number, messageCode: number): Tlp {
-  return { kind: 'Msg', requesterId, tag: 0, addressHi: 0, addressLo: 0, lengthBytes: 0, messageCode };
+  const tlp = draftTlp('Msg', { requesterId, tag: 0 }, NOWHERE, 0);
+  tlp.messageCode = messageCode;
+  return tlp;
 }
 
 export function errorMessage(requesterId: number, kind: ErrorMessage): Tlp {

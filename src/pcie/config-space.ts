@@ -32,6 +32,25 @@ export type ResetKind = 'fundamental' | 'hot';
 
 export const CONFIG_BYTES = 4096;
 
+/** A declaration with everything said: all of one shape, for the code that reads them is hot. */
+interface PlacedRegister {
+  readonly name: string;
+  readonly at: number;
+  readonly size: ConfigSize;
+  readonly reset: number;
+  readonly writable: number;
+  readonly writeOneClears: number;
+  readonly sticky: boolean;
+  readonly fields: ReadonlyMap<string, number>;
+  hooks: ConfigHooks | undefined;
+}
+
+function placed(name: string, register: ConfigRegister): PlacedRegister {
+  const { at, size, reset = 0, writable = 0, writeOneClears = 0, sticky = false, fields = {} } = register;
+  const masks = new Map(Object.entries(fields));
+  return { name, at, size, reset, writable, writeOneClears, sticky, fields: masks, hooks: undefined };
+}
+
 export class ConfigDeclarationError extends Error {
   constructor(space: string, problem: string) {
     super(`registers of ${space}: ${problem}`);
@@ -54,29 +73,30 @@ export class ConfigSpace<N extends string = string> {
   private readonly bytes = new Uint8Array(CONFIG_BYTES);
   private readonly writable = new Uint8Array(CONFIG_BYTES);
   private readonly writeOneClears = new Uint8Array(CONFIG_BYTES);
-  /** Per byte the index + 1 of its register in `names`, 0 where none is declared. */
+  /** Per byte the index + 1 of its register in `registers`, 0 where none is declared. */
   private readonly owner = new Uint16Array(CONFIG_BYTES);
-  private readonly names: readonly string[];
-  private readonly declared: ReadonlyMap<string, ConfigRegister>;
-  private readonly hooks: (ConfigHooks | undefined)[];
+  /** By address. */
+  private readonly registers: readonly PlacedRegister[];
+  private readonly declared: ReadonlyMap<string, PlacedRegister>;
 
   constructor(
     readonly name: string,
     layout: ConfigLayout<N>,
   ) {
     this.layout = layout;
-    this.declared = new Map(Object.entries<ConfigRegister>(layout));
-    this.names = [...this.declared].sort(([, a], [, b]) => a.at - b.at).map(([name]) => name);
-    this.hooks = this.names.map(() => undefined);
-    for (const [index, register] of this.names.entries()) this.place(register, index + 1);
+    this.registers = Object.entries<ConfigRegister>(layout)
+      .map(([name, register]) => placed(name, register))
+      .sort((a, b) => a.at - b.at);
+    this.declared = new Map(this.registers.map((register) => [register.name, register]));
+    for (const [index, register] of this.registers.entries()) this.place(register, index + 1);
     this.reset('fundamental');
   }
 
   /** Attaches behaviour to a register; at most one owner per register. */
   hook(register: N, hooks: ConfigHooks): void {
-    const index = this.indexOf(register);
-    if (this.hooks[index] !== undefined) throw new ConfigDeclarationError(this.name, `${register} is hooked twice`);
-    this.hooks[index] = hooks;
+    const declared = this.declaration(register);
+    if (declared.hooks !== undefined) throw new ConfigDeclarationError(this.name, `${register} is hooked twice`);
+    declared.hooks = hooks;
   }
 
   /** Software door: a read of 1, 2 or 4 bytes. */
@@ -95,7 +115,8 @@ export class ConfigSpace<N extends string = string> {
       const owner = this.owner[at]!;
       let end = at + 1;
       while (end < offset + size && this.owner[end] === owner) end++;
-      if (owner !== 0) this.writeRegister(owner - 1, { from: at, to: end, value: value / 2 ** (8 * (at - offset)) });
+      if (owner !== 0)
+        this.writeRegister(this.registers[owner - 1]!, { from: at, to: end, value: value / 2 ** (8 * (at - offset)) });
       at = end;
     }
   }
@@ -108,14 +129,12 @@ export class ConfigSpace<N extends string = string> {
 
   /** Hardware door: the stored value of a register. */
   get(register: N): number {
-    const { at, size } = this.declaration(register);
-    return this.bytesAt(at, size);
+    return this.stored(this.declaration(register));
   }
 
   /** What software would read now, live bits included. */
   live(register: N): number {
-    const stored = this.get(register);
-    return this.hooks[this.indexOf(register)]?.onRead?.(stored) ?? stored;
+    return this.seen(this.declaration(register));
   }
 
   /** Hardware door: bypasses access kinds and hooks. */
@@ -133,8 +152,9 @@ export class ConfigSpace<N extends string = string> {
 
   /** A field by name, shifted down. */
   field(register: N, field: string): number {
-    const mask = this.mask(register, field);
-    return (this.live(register) & mask) >>> shiftOf(mask);
+    const declared = this.declaration(register);
+    const mask = this.maskIn(declared, field);
+    return (this.seen(declared) & mask) >>> shiftOf(mask);
   }
 
   /** True if any bit of the field is set. */
@@ -148,9 +168,7 @@ export class ConfigSpace<N extends string = string> {
   }
 
   mask(register: N, field: string): number {
-    const mask = this.declaration(register).fields?.[field];
-    if (mask === undefined) throw new ConfigDeclarationError(this.name, `${register} declares no field ${field}`);
-    return mask;
+    return this.maskIn(this.declaration(register), field);
   }
 
   /** True if the layout declares this register (optional capabilities). */
@@ -160,33 +178,43 @@ export class ConfigSpace<N extends string = string> {
 
   /** The register that holds a byte, for traces and tools. */
   registerAt(offset: number): string | undefined {
-    return this.names[(this.owner[offset] ?? 0) - 1];
+    return this.registers[(this.owner[offset] ?? 0) - 1]?.name;
   }
 
   reset(kind: ResetKind): void {
-    for (const name of this.names) {
-      const register = this.declared.get(name)!;
+    for (const register of this.registers) {
       if (kind === 'hot' && register.sticky) continue;
-      this.store(register, register.reset ?? 0);
+      this.store(register, register.reset);
     }
   }
 
-  private declaration(register: N): ConfigRegister {
+  private declaration(register: N): PlacedRegister {
     const declared = this.declared.get(register);
     if (declared === undefined) throw new ConfigDeclarationError(this.name, `no register ${register}`);
     return declared;
   }
 
-  private indexOf(register: N): number {
-    return this.owner[this.declaration(register).at]! - 1;
+  private maskIn(register: PlacedRegister, field: string): number {
+    const mask = register.fields.get(field);
+    if (mask === undefined) throw new ConfigDeclarationError(this.name, `${register.name} declares no field ${field}`);
+    return mask;
   }
 
-  private store({ at, size }: ConfigRegister, value: number): void {
+  private stored({ at, size }: PlacedRegister): number {
+    return this.bytesAt(at, size);
+  }
+
+  /** What a read returns: the stored value with its live bits. */
+  private seen(register: PlacedRegister): number {
+    const stored = this.stored(register);
+    return register.hooks?.onRead?.(stored) ?? stored;
+  }
+
+  private store({ at, size }: PlacedRegister, value: number): void {
     for (let i = 0; i < size; i++) this.bytes[at + i] = Math.floor(value / 2 ** (8 * i)) & 0xff;
   }
 
-  private place(name: string, owner: number): void {
-    const { at, size, reset = 0, writable = 0, writeOneClears = 0 } = this.declared.get(name)!;
+  private place({ name, at, size, reset, writable, writeOneClears }: PlacedRegister, owner: number): void {
     const limit = 2 ** (8 * size);
     if (at < 0 || at + size > CONFIG_BYTES) throw new ConfigDeclarationError(this.name, `${name} lies outside 4 KiB`);
     for (const value of [reset, writable, writeOneClears]) {
@@ -197,7 +225,8 @@ export class ConfigSpace<N extends string = string> {
     }
     for (let i = 0; i < size; i++) {
       const other = this.owner[at + i]!;
-      if (other !== 0) throw new ConfigDeclarationError(this.name, `${name} overlaps ${this.names[other - 1]}`);
+      if (other !== 0)
+        throw new ConfigDeclarationError(this.name, `${name} overlaps ${this.registers[other - 1]!.name}`);
       this.owner[at + i] = owner;
       this.writable[at + i] = Math.floor(writable / 2 ** (8 * i)) & 0xff;
       this.writeOneClears[at + i] = Math.floor(writeOneClears / 2 ** (8 * i)) & 0xff;
@@ -220,15 +249,14 @@ export class ConfigSpace<N extends string = string> {
   private byteForRead(offset: number): number {
     const owner = this.owner[offset]!;
     if (owner === 0) return 0;
-    const onRead = this.hooks[owner - 1]?.onRead;
-    if (onRead === undefined) return this.bytes[offset]!;
-    const { at, size } = this.declared.get(this.names[owner - 1]!)!;
-    return Math.floor(onRead(this.bytesAt(at, size)) / 2 ** (8 * (offset - at))) & 0xff;
+    const register = this.registers[owner - 1]!;
+    if (register.hooks?.onRead === undefined) return this.bytes[offset]!;
+    return Math.floor(this.seen(register) / 2 ** (8 * (offset - register.at))) & 0xff;
   }
 
-  private writeRegister(index: number, part: { from: number; to: number; value: number }): void {
-    const { at, size } = this.declared.get(this.names[index]!)!;
-    const old = this.bytesAt(at, size);
+  private writeRegister(register: PlacedRegister, part: { from: number; to: number; value: number }): void {
+    const { at, size } = register;
+    const old = this.stored(register);
     let written = 0;
     for (let i = at + size - 1; i >= at; i--) {
       const inside = i >= part.from && i < part.to;
@@ -237,7 +265,7 @@ export class ConfigSpace<N extends string = string> {
       // Bytes outside the write must not look like ones written to write-1-to-clear bits.
       written = written * 256 + (inside ? byte : byte & ~this.writeOneClears[i]!);
     }
-    this.hooks[index]?.onWrite?.(this.bytesAt(at, size), old, written);
+    register.hooks?.onWrite?.(this.stored(register), old, written);
   }
 
   private writeByte(offset: number, byte: number): void {

@@ -255,7 +255,9 @@ export function declareRegisters<const D extends Record<string, RegisterDeclarat
   stride: 8 | 1,
   declarations: D,
 ): RegisterBank<D> {
-  const registers = Object.entries(declarations).map(([name, declaration], slot) =>
+  // In the order of the window, however the declaration groups them.
+  const placed = Object.entries(declarations).sort(([, a], [, b]) => a.offset - b.offset);
+  const registers = placed.map(([name, declaration], slot) =>
     registerInfo(bank, slot, name as keyof D & string, declaration),
   );
   return new Bank(bank, stride, declarations, registers);

@@ -6,6 +6,7 @@ import type { RootPortRoute } from '../pcie/root-port.js';
 import { configRead, configWrite } from '../pcie/tlp.js';
 import { allOnes, bytesToValue, swapConfig, valueToBytes } from './byte-order.js';
 import type { OutboundOutcome, OutboundRequest } from './outbound-requests.js';
+import type { RegisterStore } from './register-store.js';
 
 /** One access to CONFIG_DATA: bytes `offset`..`offset + sizeBytes - 1` of the doubleword that CONFIG_ADDRESS names. */
 export interface ConfigDataAccess {
@@ -27,6 +28,8 @@ export interface ConfigCycle {
   readonly pe: number;
 }
 
+export type AddressRegister = RegisterStore<'PHB_CONFIG_ADDRESS'>;
+
 /** Requester of everything the processor sends: the root complex itself. */
 const ROOT_COMPLEX = { requesterId: 0, tag: 0 };
 /** What a vendor id read returns while the device asks for a retry and software can see that. Source: PCIe 2.3.2. */
@@ -35,6 +38,16 @@ const DATA_BYTES = 4;
 
 export function isAligned({ offset, sizeBytes }: ConfigDataAccess): boolean {
   return offset + sizeBytes <= DATA_BYTES && offset % sizeBytes === 0;
+}
+
+/** What CONFIG_ADDRESS names. The doubleword is what counts: the bytes come from where CONFIG_DATA is touched. */
+export function configTarget(registers: AddressRegister, { offset }: ConfigDataAccess): ConfigTarget {
+  const field = (name: string): number => Number(registers.field('PHB_CONFIG_ADDRESS', name));
+  return { id: field('BDFN'), register: (field('REGISTER') & ~3) + offset };
+}
+
+export function isEnabled(registers: AddressRegister): boolean {
+  return registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 1n;
 }
 
 export function readRequest(cycle: ConfigCycle, ticket: number): OutboundRequest {

@@ -18,6 +18,25 @@ export const TRANSACTION_TYPE = {
 } as const;
 export type TransactionType = keyof typeof TRANSACTION_TYPE;
 
+/** Operations that meet the same errors. */
+export const OPERATIONS = {
+  LOAD: ['mmio-load'],
+  STORE: ['mmio-store'],
+  MMIO: ['mmio-load', 'mmio-store'],
+  DMA: ['dma-write', 'dma-read'],
+  MSI: ['msi'],
+  OTHER: ['other'],
+} as const satisfies Record<string, readonly TransactionType[]>;
+
+/** What is known of the operation that met an error. */
+export interface FailingOperation {
+  /** Default: the first type the error's event can show. */
+  readonly type?: TransactionType;
+  readonly requesterId?: number;
+  readonly msiData?: number;
+  readonly address?: bigint;
+}
+
 const TRANSACTION_TYPES = Object.keys(TRANSACTION_TYPE) as TransactionType[];
 
 const PEST_A_COMMON = {

@@ -5,6 +5,8 @@ export interface RegisterStore<N extends string> {
   get(name: N): bigint;
   set(name: N, value: bigint): void;
   or(name: N, value: bigint): void;
+  clear(name: N, value: bigint): void;
   field(name: N, fieldName: string): bigint;
+  setField(name: N, fieldName: string, value: bigint): void;
   attach(name: N, hooks: RegisterHooks): void;
 }

@@ -1,4 +1,5 @@
 /** The registers of an error trap: one layout for the four traps of a bridge, at the same offsets on P7IOC and PHB3. */
+import { bit } from '../hw/bits.js';
 import type { AccessKind, FieldDeclaration, RegisterDeclaration } from '../hw/register.js';
 import { fieldsOfBits, type NamedBit } from './bit-fields.js';
 import { TRAP_NAMES, type TrapName } from './bit-lists.js';
@@ -83,6 +84,11 @@ function registersOf<T extends TrapName>(
   ]);
   return Object.fromEntries(declarations) as Record<TrapRegisterName<T>, RegisterDeclaration>;
 }
+
+/** Fields of PHB_ETU_ERR_SUMMARY: which bit is which trap is a choice (M). */
+export const TRAP_SUMMARY_FIELDS: Fields = Object.fromEntries(
+  TRAP_NAMES.map((trap, index) => [trap, { at: bit(index), about: `the ${trap} trap holds an error` }]),
+);
 
 /** The registers of the four traps. */
 export function trapRegisters(facts: TrapRegisterFacts): Record<TrapRegisterName, RegisterDeclaration> {

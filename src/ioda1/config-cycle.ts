@@ -5,18 +5,17 @@
  */
 import { fieldMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
-import { allOnes, swapConfig, unswapConfig } from '../ioda/byte-order.js';
+import { ConfigCyclesOf, type ConfigCyclesParts, type CycleEvents } from '../ioda/config-cycles.js';
 import {
-  answerOf,
   type ConfigDataAccess,
   type ConfigTarget,
+  configTarget,
   isAligned,
-  readRequest,
-  writeRequest,
+  isEnabled,
 } from '../ioda/config-requests.js';
-import type { OutboundOutcome, OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
-import type { PaprInjection } from '../ioda/papr-injection.js';
-import type { RootPort, RootPortRoute } from '../pcie/root-port.js';
+import type { OutboundRequest } from '../ioda/outbound-requests.js';
+import type { Direction, PaprInjection } from '../ioda/papr-injection.js';
+import type { RootPortRoute } from '../pcie/root-port.js';
 import { busOf } from '../pcie/tlp.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
@@ -24,129 +23,85 @@ import type { PeState } from './pe-state.js';
 import { PHB_REGISTERS, type PhbRegisterName } from './registers/phb.js';
 import type { RidToPe } from './rid-to-pe.js';
 
-export interface ConfigCycleParts {
+export interface ConfigCycleParts extends ConfigCyclesParts {
   readonly registers: RegisterFile<PhbRegisterName>;
-  readonly rootPort: RootPort;
-  readonly requests: OutboundRequests;
   readonly errors: ErrorPipeline;
   readonly injection: PaprInjection;
   readonly ridToPe: RidToPe;
   readonly peState: PeState;
 }
 
-/** Where a cycle goes: the root port's own registers, a packet, nobody. */
-type Way = RootPortRoute;
-
 const BUS_MASK = fieldMask(PHB_REGISTERS.field('PHB_CONFIG_ADDRESS', 'BUS').at);
 
-const READ_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
-  UR: 'config-read-ur',
-  CA: 'config-read-ca',
-  timeout: 'config-read-timeout',
-  'link-down': 'config-link-down',
-  poisoned: 'config-read-poisoned',
-  'table-timeout': 'config-read-timeout',
-};
-const WRITE_EVENTS: Readonly<Partial<Record<OutboundOutcome, ErrorEventName>>> = {
-  UR: 'config-write-ur',
-  CA: 'config-write-ca',
-  timeout: 'config-write-ca',
-  'link-down': 'config-link-down',
-  'table-timeout': 'config-write-ca',
+const EVENTS: CycleEvents<ErrorEventName> = {
+  read: {
+    UR: 'config-read-ur',
+    CA: 'config-read-ca',
+    timeout: 'config-read-timeout',
+    'link-down': 'config-link-down',
+    poisoned: 'config-read-poisoned',
+    'table-timeout': 'config-read-timeout',
+  },
+  write: {
+    UR: 'config-write-ur',
+    CA: 'config-write-ca',
+    timeout: 'config-write-ca',
+    'link-down': 'config-link-down',
+    'table-timeout': 'config-write-ca',
+  },
 };
 
-export class ConfigCycles {
+export class ConfigCycles extends ConfigCyclesOf<ConfigTarget, ErrorEventName> {
   readonly #parts: ConfigCycleParts;
 
   constructor(parts: ConfigCycleParts) {
+    super(parts, EVENTS);
     this.#parts = parts;
   }
 
-  /** The value if it is known at once; else it comes as the end of an outbound request under this ticket. */
-  read(access: ConfigDataAccess, ticket: number): bigint | undefined {
-    const { rootPort, requests } = this.#parts;
-    const target = this.#target(access);
-    const ones = allOnes(access.sizeBytes);
-    const way = this.#admit(access, target, 'read');
-    if (way === undefined) return ones;
-    if (way === 'self') return swapConfig(rootPort.config.read(target.register, access.sizeBytes), access.sizeBytes);
-    if (way === 'none') {
-      this.#charge('config-read-ur', target);
-      return ones;
-    }
-    requests.issue(readRequest({ target, route: way, sizeBytes: access.sizeBytes, pe: this.#pe(target) }, ticket));
-    return undefined;
+  protected override target(access: ConfigDataAccess): ConfigTarget {
+    return configTarget(this.#parts.registers, access);
   }
 
-  write(access: ConfigDataAccess, value: bigint): void {
-    const { rootPort, requests } = this.#parts;
-    const target = this.#target(access);
-    const way = this.#admit(access, target, 'write');
-    if (way === undefined) return;
-    if (way === 'self') {
-      rootPort.config.write(target.register, access.sizeBytes, unswapConfig(value, access.sizeBytes));
-      return;
-    }
-    if (way === 'none') {
-      this.#charge('config-write-ur', target);
-      return;
-    }
-    requests.issue(writeRequest({ target, route: way, sizeBytes: access.sizeBytes, pe: this.#pe(target) }, value));
-  }
-
-  /** The end of a configuration request: the value of a read. */
-  ended(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): bigint {
-    const events = request.operation === 'config-read' ? READ_EVENTS : WRITE_EVENTS;
-    const event = events[outcome];
-    if (event) this.#parts.errors.raise({ event, pe: request.pe, requesterId: request.tlp.targetId ?? 0 });
-    return answerOf(request, outcome, data);
-  }
-
-  #target(access: ConfigDataAccess): ConfigTarget {
-    const { registers } = this.#parts;
-    const field = (name: string): number => Number(registers.field('PHB_CONFIG_ADDRESS', name));
-    return {
-      id: field('BDFN'),
-      // The doubleword is what counts: the bytes come from where CONFIG_DATA is touched.
-      register: (field('REGISTER') & ~3) + access.offset,
-    };
-  }
-
-  #pe({ id }: ConfigTarget): number {
+  protected override peOf({ id }: ConfigTarget): number {
     return this.#parts.ridToPe.lookup(id);
   }
 
+  protected override nobodyThere(target: ConfigTarget, direction: Direction): void {
+    this.#charge(`config-${direction}-ur`, target);
+  }
+
+  protected override failed({ pe, tlp }: OutboundRequest, event: ErrorEventName): void {
+    this.#parts.errors.raise({ event, pe, requesterId: tlp.targetId ?? 0 });
+  }
+
   #charge(event: ErrorEventName, target: ConfigTarget): void {
-    this.#parts.errors.raise({ event, pe: this.#pe(target), requesterId: target.id });
+    this.#parts.errors.raise({ event, pe: this.peOf(target), requesterId: target.id });
   }
 
-  /** True if the next cycle is for the root port itself. */
-  get targetsRootPort(): boolean {
-    const { registers } = this.#parts;
-    const enabled = registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 1n;
-    return enabled && registers.field('PHB_CONFIG_ADDRESS', 'BDFN') === 0n;
-  }
-
-  /** Where the cycle goes, or `undefined` if it goes nowhere and the reason has been recorded. */
-  #admit(access: ConfigDataAccess, target: ConfigTarget, direction: 'read' | 'write'): Way | undefined {
+  protected override admit(
+    access: ConfigDataAccess,
+    target: ConfigTarget,
+    direction: Direction,
+  ): RootPortRoute | undefined {
     const { registers, rootPort, peState } = this.#parts;
     const refuse = (event: ErrorEventName): undefined => this.#charge(event, target) as undefined;
-    if (registers.field('PHB_CONFIG_ADDRESS', 'ENABLE') === 0n) return refuse('config-not-enabled');
+    if (!isEnabled(registers)) return refuse('config-not-enabled');
     if (!isAligned(access)) return refuse('config-size');
     // The root port's own registers never freeze; nothing else stands on bus 0.
     if (busOf(target.id) === 0) return (target.id & 0xff) === 0 ? 'self' : 'none';
-    if (peState.mmioFrozen[this.#pe(target)] === 1) return undefined;
+    if (peState.mmioFrozen[this.peOf(target)] === 1) return undefined;
     if (this.#injected(target, direction)) return undefined;
     return rootPort.routeConfig(target.id);
   }
 
   /** The injection compares the bus number only. */
-  #injected(target: ConfigTarget, direction: 'read' | 'write'): boolean {
+  #injected(target: ConfigTarget, direction: Direction): boolean {
     const { registers, injection, errors } = this.#parts;
     const effect = injection.fires('config', direction, registers.get('PHB_CONFIG_ADDRESS') & BUS_MASK);
     if (!effect) return false;
     const event = direction === 'read' ? 'papr-config-read' : 'papr-config-write';
-    errors.inject(effect, { event, pe: this.#pe(target), requesterId: target.id });
+    errors.inject(effect, { event, pe: this.peOf(target), requesterId: target.id });
     return true;
   }
 }

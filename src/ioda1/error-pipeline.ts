@@ -2,13 +2,14 @@
  * Error events to records: trap, freeze, LEM, interrupt, fence, each by the enables that software programmed.
  * Facts: ioda1-p7ioc 7.1, 7.2, 7.5, 7.8. Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init_errors.
  */
-import { hiOf, loOf, msbMask, setField } from '../hw/bits.js';
+import { msbMask, setField } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
 import { TRAP_NAMES, type TrapName } from '../ioda/bit-lists.js';
 import { ErrorSummary, type EventSummary } from '../ioda/error-summary.js';
 import { ErrorTraps, type TrapLog } from '../ioda/error-traps.js';
 import type { InjectionEffect } from '../ioda/papr-injection.js';
-import { type PestWords, TRANSACTION_TYPE } from '../ioda/pest.js';
+import { type FailingOperation, type PestWords, TRANSACTION_TYPE } from '../ioda/pest.js';
+import { traceRaised } from '../ioda/trace-kinds.js';
 import { trapRegisterName } from '../ioda/trap-registers.js';
 import type { Trace } from '../sim/trace.js';
 import {
@@ -16,7 +17,6 @@ import {
   ERROR_EVENTS,
   type ErrorEventDeclaration,
   type ErrorEventName,
-  type FailingOperation,
   pestOfEvent,
 } from './error-bits/events.js';
 import { PEST_FORMAT } from './error-bits/pest.js';
@@ -94,17 +94,7 @@ export class ErrorPipeline {
   }
 
   raise(report: ErrorReport): void {
-    const { trace, source } = this.#parts;
-    const address = report.address ?? 0n;
-    trace.emit(
-      ERROR_RAISED,
-      source,
-      ERROR_EVENT_NAMES.indexOf(report.event),
-      report.pe ?? 0xffff,
-      report.requesterId ?? 0,
-      hiOf(address),
-      loOf(address),
-    );
+    traceRaised(this.#parts, ERROR_RAISED, ERROR_EVENT_NAMES.indexOf(report.event), report);
     this.#raiseBit(raisedBy(report));
   }
 

@@ -4,6 +4,7 @@
  */
 import { msbMask } from '../hw/bits.js';
 import { TableStore } from '../hw/table.js';
+import { FreezeStates, type PeHalf } from '../ioda/freeze-states.js';
 import type { IodaTable } from '../ioda/ioda-access.js';
 import type { PestWords } from '../ioda/pest.js';
 import { IODA_TABLES, PE_COUNT } from './tables.js';
@@ -14,28 +15,12 @@ const FROZEN = msbMask(0);
 const FROZEN_HI = 0x8000_0000;
 const ONLY_FROZEN: PestWords = { a: FROZEN, b: FROZEN };
 
-/** Listener for changes of one half of one PE. */
-export type FreezeListener = (pe: number, half: 'mmio' | 'dma', frozen: boolean) => void;
-
-export class PeState {
+export class PeState extends FreezeStates {
   readonly pesta = new TableStore(IODA_TABLES.PESTA, { onWrite: (pe, hi) => this.#follow(pe, 'mmio', hi) });
   readonly pestb = new TableStore(IODA_TABLES.PESTB, { onWrite: (pe, hi) => this.#follow(pe, 'dma', hi) });
-  /** PESTA bit 0 per PE. The outbound path reads it for every load and store. */
-  readonly mmioFrozen = new Uint8Array(PE_COUNT);
-  /** PESTB bit 0 per PE. The inbound path reads it for every request. */
-  readonly dmaStopped = new Uint8Array(PE_COUNT);
-  readonly #listeners: FreezeListener[] = [];
 
-  onChange(listener: FreezeListener): void {
-    this.#listeners.push(listener);
-  }
-
-  isFrozen(pe: number): boolean {
-    return this.mmioFrozen[pe] === 1 || this.dmaStopped[pe] === 1;
-  }
-
-  anyFrozen(): boolean {
-    return this.mmioFrozen.includes(1) || this.dmaStopped.includes(1);
+  constructor() {
+    super(PE_COUNT);
   }
 
   /** An error freezes a PE, both halves together. The first error's details stay until software clears them (M). */
@@ -53,12 +38,9 @@ export class PeState {
     this.pestb.write(pe, this.pestb.read(pe) | ONLY_FROZEN.b);
   }
 
-  #follow(pe: number, half: 'mmio' | 'dma', hi: number): void {
-    const bits = half === 'mmio' ? this.mmioFrozen : this.dmaStopped;
-    const now = hi >= FROZEN_HI ? 1 : 0;
-    if (bits[pe] === now) return;
-    bits[pe] = now;
-    for (const listener of this.#listeners) listener(pe, half, now === 1);
+  #follow(pe: number, half: PeHalf, hi: number): void {
+    const frozen = hi >= FROZEN_HI ? 1 : 0;
+    if (this.mark(pe, half, frozen)) this.tell(pe, half, frozen);
   }
 
   /** A direct write has no lasting effect: the words follow the PE states (M). Firmware zeroes them in its table reset. */

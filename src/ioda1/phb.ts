@@ -11,8 +11,9 @@ import { allOnes } from '../ioda/byte-order.js';
 import { InboundOrder } from '../ioda/inbound-order.js';
 import { IodaAccess, type IodaTable } from '../ioda/ioda-access.js';
 import { MmioAnswers } from '../ioda/mmio-answers.js';
-import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
+import { OutboundRequests } from '../ioda/outbound-requests.js';
 import { PaprInjection } from '../ioda/papr-injection.js';
+import { RequestEnds } from '../ioda/request-ends.js';
 import type { Link } from '../pcie/link.js';
 import { RootPort } from '../pcie/root-port.js';
 import { ConfigCycles } from './config-cycle.js';
@@ -96,6 +97,7 @@ export class Ioda1Phb {
   readonly #errors: ErrorPipeline;
   readonly #linkControl: LinkControl;
   readonly #requests: OutboundRequests;
+  readonly #requestEnds: RequestEnds;
   readonly #config: ConfigCycles;
   readonly #outbound: OutboundPath;
   readonly #page: RegisterPage;
@@ -160,7 +162,7 @@ export class Ioda1Phb {
     });
     this.#requests = new OutboundRequests(
       { sim, name, rootPort: this.rootPort, utl, timing },
-      { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
+      { ended: (request, outcome, data) => this.#requestEnds.ended(request, outcome, data) },
     );
     const common = {
       ...{ rootPort: this.rootPort, requests: this.#requests, errors: this.#errors, injection },
@@ -179,6 +181,8 @@ export class Ioda1Phb {
       heldInReset: () => this.#heldInReset,
       inCoreReset: () => this.#linkControl.inCoreReset,
     });
+    const blocks = { outbound: this.#outbound, config: this.#config, page: this.#page };
+    this.#requestEnds = new RequestEnds({ ...blocks, bus, answers: this.#answers });
     this.#ioda = this.#iodaTables();
     wireRegisters({
       ...{ registers, ioda: this.#ioda, msi: this.#msi, windows: this.#windows, translation: this.#translation },
@@ -225,14 +229,6 @@ export class Ioda1Phb {
     if (this.#hub.isDead()) return 'dead';
     if (this.#heldInReset) return 'held-in-reset';
     return this.#fenced ? 'fenced' : undefined;
-  }
-
-  #requestEnded(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): void {
-    const owner = request.operation === 'load' ? this.#outbound : this.#config;
-    const value = owner.ended(request, outcome, data);
-    if (request.ticket === undefined) return;
-    if (request.operation === 'load') this.#answers.complete(request.ticket, value);
-    else this.#page.configEnded(request.ticket, value);
   }
 
   // ---- tables behind IODA_ADDR ------------------------------------------------------------------------------------
@@ -315,7 +311,7 @@ export class Ioda1Phb {
     if (this.#fenced) return;
     this.#fenced = true;
     this.#options.bus.sim.trace.emit(FENCED, this.#source, cause);
-    this.#abandonRequests();
+    this.#requestEnds.abandon(this.#requests.abandonAll());
     this.#hub.fenced();
   }
 
@@ -329,15 +325,6 @@ export class Ioda1Phb {
     this.#linkControl.jamCoreReset();
   }
 
-  #abandonRequests(): void {
-    for (const request of this.#requests.abandonAll()) {
-      if (request.ticket === undefined) continue;
-      const ones = allOnes(request.sizeBytes);
-      if (request.operation === 'load') this.#options.bus.complete(request.ticket, ones);
-      else this.#page.configEnded(request.ticket, ones);
-    }
-  }
-
   /** CCRR: everything inside starts anew when the bit is set; the fence lifts when it is cleared (M). */
   configurationReset(state: 'held' | 'released'): void {
     this.#options.bus.sim.trace.emit(PHB_RESET, this.#source, state === 'held' ? 1 : 0);
@@ -348,7 +335,7 @@ export class Ioda1Phb {
   }
 
   #startAnew(): void {
-    this.#abandonRequests();
+    this.#requestEnds.abandon(this.#requests.abandonAll());
     this.registers.resetAll();
     this.#errors.reset();
     this.#showRevision();

@@ -5,6 +5,7 @@
 import { fieldMask, getField, hiOf, loOf } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
 import type { IodaAccess } from '../ioda/ioda-access.js';
+import { wireLocks, wireMemoryWindows, wireTables } from '../ioda/register-hooks.js';
 import type { DmaTranslation } from './dma-translation.js';
 import type { MsiUnit } from './msi.js';
 import type { OutboundWindows } from './outbound-windows.js';
@@ -27,25 +28,17 @@ const TCE_KILL_ADDRESS = fieldMask(fieldAt('PHB_TCE_KILL', 'ADDRESS'));
 const TCE_KILL_SECOND = 0x8n;
 
 export function wireRegisters(blocks: WiredBlocks): void {
-  wireWindows(blocks);
+  wireMemoryWindows(blocks.registers, blocks.windows);
+  wireIoWindow(blocks);
   wireTceKill(blocks);
-  wireIodaAccess(blocks);
-  wireLocks(blocks);
+  wireTables(blocks.registers, blocks.ioda);
+  wireSecondWords(blocks);
+  wireLocks(blocks.registers, ['PHB_LOCK0', 'PHB_LOCK1', 'PHB_LOCK2']);
   wireConfiguration(blocks);
   blocks.registers.attach('PHB_BUID', { onWrite: () => blocks.routingChanged() });
 }
 
-function wireWindows({ registers, windows }: WiredBlocks): void {
-  const m32 = {
-    onWrite: () =>
-      windows.setM32(
-        registers.get('PHB_M32_BASE_ADDR'),
-        registers.get('PHB_M32_BASE_MASK'),
-        registers.get('PHB_M32_START_ADDR'),
-      ),
-  };
-  for (const name of ['PHB_M32_BASE_ADDR', 'PHB_M32_BASE_MASK', 'PHB_M32_START_ADDR'] as const)
-    registers.attach(name, m32);
+function wireIoWindow({ registers, windows }: WiredBlocks): void {
   const io = {
     onWrite: () =>
       windows.setIo(
@@ -55,9 +48,6 @@ function wireWindows({ registers, windows }: WiredBlocks): void {
       ),
   };
   for (const name of ['PHB_IO_BASE_ADDR', 'PHB_IO_BASE_MASK', 'PHB_IO_START_ADDR'] as const) registers.attach(name, io);
-  registers.attach('PHB_M64_UPPER_BITS', {
-    onWrite: () => windows.setM64UpperBits(registers.get('PHB_M64_UPPER_BITS')),
-  });
 }
 
 function wireTceKill({ registers, translation }: WiredBlocks): void {
@@ -71,22 +61,8 @@ function wireTceKill({ registers, translation }: WiredBlocks): void {
   });
 }
 
-function wireIodaAccess({ registers, ioda }: WiredBlocks): void {
-  registers.attach('PHB_IODA_ADDR', { onRead: () => ioda.address, onWrite: (value) => ioda.select(value) });
-  registers.attach('PHB_IODA_DATA0', { onRead: () => ioda.readData(), onWrite: (value) => ioda.writeData(value) });
+function wireSecondWords({ registers, ioda }: WiredBlocks): void {
   registers.attach('PHB_IODA_DATA1', { onRead: () => ioda.readSecond(), onWrite: (value) => ioda.writeSecond(value) });
-}
-
-/** Reading a lock takes it: 0 means that the reader has it now. */
-function wireLocks({ registers }: WiredBlocks): void {
-  for (const name of ['PHB_LOCK0', 'PHB_LOCK1', 'PHB_LOCK2'] as const) {
-    registers.attach(name, {
-      onRead: (stored) => {
-        registers.setField(name, 'LOCK', 1n);
-        return stored;
-      },
-    });
-  }
 }
 
 function wireConfiguration({ registers, windows, translation, msi }: WiredBlocks): void {

@@ -2,25 +2,13 @@
  * Configuration space of the P7IOC root port, 0:00.0: the standard registers at this chip's offsets and values.
  * Facts: ioda1-p7ioc 1.6, 8.6, 12.7; every register names its source and how well it is known.
  */
-import type { Known } from '../hw/register.js';
-import { type AerRegister, type RootAerRegister, rootAerCapability } from '../pcie/aer-capability.js';
-import {
-  type PciExpressRegister,
-  type PowerManagementRegister,
-  pciExpressCapability,
-  powerManagementCapability,
-} from '../pcie/capabilities.js';
-import { type BridgeRegister, bridgeHeader } from '../pcie/config-header.js';
+import { ABSENT_REGISTERS, type FactRow, factsOf, type RootPortRegister } from '../ioda/root-complex.js';
+import { rootAerCapability } from '../pcie/aer-capability.js';
+import { pciExpressCapability, powerManagementCapability } from '../pcie/capabilities.js';
+import { bridgeHeader } from '../pcie/config-header.js';
 import { amend, type ConfigLayout } from '../pcie/config-space.js';
 
-type AbsentRegister = 'BAR0' | 'BAR1' | 'ROM_BAR';
-export type RootComplexRegister =
-  | BridgeRegister
-  | PowerManagementRegister
-  | PciExpressRegister
-  | AerRegister
-  | RootAerRegister
-  | AbsentRegister;
+export type RootComplexRegister = RootPortRegister;
 
 /** Where the capabilities of the root port stand: firmware's error cleanup has two of the places hard-coded. */
 export const ROOT_COMPLEX_CAPABILITIES = { powerManagement: 0x40, pciExpress: 0x48, aer: 0x100 } as const;
@@ -28,17 +16,11 @@ export const ROOT_COMPLEX_CAPABILITIES = { powerManagement: 0x40, pciExpress: 0x
 /** "Other bridge": the chip's own class code is wrong, and software patches it to a PCI bridge; which it is, is a choice. */
 const CLASS_CODE = 0x06_8000;
 
-const ABSENT: ConfigLayout<AbsentRegister> = {
-  BAR0: { at: 0x10, size: 4, about: 'no base address register' },
-  BAR1: { at: 0x14, size: 4, about: 'no base address register' },
-  ROM_BAR: { at: 0x38, size: 4, about: 'no expansion ROM' },
-};
-
 export function rootComplexLayout(): ConfigLayout<RootComplexRegister> {
   const { powerManagement, pciExpress, aer } = ROOT_COMPLEX_CAPABILITIES;
   const layout = {
     ...bridgeHeader({ vendorId: 0x1014, deviceId: 0x03b9, classCode: CLASS_CODE, capabilityPointer: powerManagement }),
-    ...ABSENT,
+    ...ABSENT_REGISTERS,
     ...powerManagementCapability({ at: powerManagement, next: pciExpress }),
     ...pciExpressCapability({
       at: pciExpress,
@@ -55,20 +37,13 @@ export function rootComplexLayout(): ConfigLayout<RootComplexRegister> {
   return amend(layout, { PMCSR: { writable: 0, writeOneClears: 0 } });
 }
 
-export interface RootComplexFact {
-  readonly source: string;
-  readonly known: Known;
-}
-
-type FactRow = readonly [registers: readonly RootComplexRegister[], source: string, known: Known];
-
 const CHOSEN = '(M)';
 const PCI_CFG = 'skiboot include/pci-cfg.h';
 const INIT = 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init_rc_cfg (Init_50..81)';
 const CLEAR = 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_ER_err_clear';
 const DIAG = 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_eeh_read_phb_status';
 
-const FACT_ROWS: readonly FactRow[] = [
+const FACT_ROWS: readonly FactRow<RootComplexRegister>[] = [
   [['VENDOR_ID', 'DEVICE_ID'], 'linux pci-ioda.c: pnv_p7ioc_rc_quirk; kernel boot logs', 'stated'],
   [['CLASS'], 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_device_init; value (M)', 'assumed'],
   [['COMMAND', 'STATUS', 'SECONDARY_STATUS'], `${INIT}; ${DIAG}`, 'stated'],
@@ -94,8 +69,4 @@ const FACT_ROWS: readonly FactRow[] = [
 ];
 
 /** Source and certainty of each register of the root port. */
-export const ROOT_COMPLEX_FACTS: ReadonlyMap<RootComplexRegister, RootComplexFact> = new Map(
-  FACT_ROWS.flatMap(([registers, source, known]) =>
-    registers.map((register) => [register, { source, known }] as [RootComplexRegister, RootComplexFact]),
-  ),
-);
+export const ROOT_COMPLEX_FACTS = factsOf(FACT_ROWS);

@@ -2,6 +2,7 @@
 import { bit, bits, type FieldSpec, fieldMask } from '../hw/bits.js';
 import type { FieldDeclaration } from '../hw/register.js';
 import { declareTable, type TableDeclaration } from '../hw/table.js';
+import { directoryOf, opaqueFrom } from '../ioda/table-directory.js';
 import { PEST_A_FIELDS, PEST_B_FIELDS } from './error-bits/pest.js';
 
 const SELECTORS = 'skiboot include/p7ioc-regs.h: IODA_TBL_*';
@@ -9,12 +10,7 @@ const RESET = `${SELECTORS}; skiboot p7ioc hw/p7ioc-phb.c: p7ioc_ioda_reset`;
 /** Second words of an entry count from bit 64 when it is taken as a whole. */
 const second = (first: number, last: number = first): FieldSpec => bits(64 + first, 64 + last);
 
-/** A table with a selector and a length but no public layout: reads zero and keeps nothing (M). */
-const opaque = (name: string, selector: number, entries: number, about: string): TableDeclaration =>
-  declareTable({
-    ...{ name, selector, entries, entryBits: 64, fields: {}, writable: 0n },
-    ...{ about: `${about}; layout unknown.`, source: SELECTORS, known: 'assumed' },
-  });
+const opaque = opaqueFrom(SELECTORS);
 
 /** State of interrupt sources: unpublished, so its layout is the model's own. */
 const interruptState = (name: string, selector: number, entries: number, what: string): TableDeclaration => {
@@ -177,14 +173,7 @@ export const IODA_TABLES = {
 
 export type IodaTableName = keyof typeof IODA_TABLES;
 
-export const IODA_TABLE_NAMES = Object.keys(IODA_TABLES) as readonly IodaTableName[];
-
-const BY_SELECTOR = new Map(IODA_TABLE_NAMES.map((name) => [IODA_TABLES[name].selector, name]));
-
-/** The table a selector of IODA_ADDR means; undefined for a reserved one. */
-export function iodaTableBySelector(selector: number): IodaTableName | undefined {
-  return BY_SELECTOR.get(selector);
-}
+export const { names: IODA_TABLE_NAMES, bySelector: iodaTableBySelector } = directoryOf<IodaTableName>(IODA_TABLES);
 
 export const PE_COUNT = IODA_TABLES.PESTA.entries;
 

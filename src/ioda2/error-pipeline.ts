@@ -2,20 +2,21 @@
  * Error events to records: trap, freeze, LEM, interrupt, fence, each by the enables that software programmed.
  * Facts: ioda2-phb3 7.2, 7.6, 7.7. Sources: skiboot hw/phb3.c: phb3_init_errors; linux pci_iov_resource_on_powernv.rst.
  */
-import { hiOf, loOf, msbMask } from '../hw/bits.js';
+import { msbMask } from '../hw/bits.js';
 import { LocalErrorMacro, lemCellsOf } from '../hw/lem.js';
 import type { SystemMemory } from '../hw/memory.js';
 import type { RegisterFile } from '../hw/register-file.js';
 import { ErrorSummary, type EventSummary } from '../ioda/error-summary.js';
 import { ErrorTraps, type TrapLog } from '../ioda/error-traps.js';
 import type { InjectionEffect } from '../ioda/papr-injection.js';
+import type { FailingOperation } from '../ioda/pest.js';
+import { traceRaised } from '../ioda/trace-kinds.js';
 import type { Trace } from '../sim/trace.js';
 import { TRAP_NAMES, type TrapName } from './error-bits/bit-lists.js';
 import {
   ERROR_EVENT_NAMES,
   ERROR_EVENTS,
   type ErrorEventName,
-  type FailingOperation,
   type FreezeReach,
   pestOfEvent,
 } from './error-bits/events.js';
@@ -85,7 +86,7 @@ export class ErrorPipeline {
     );
     // Bits set through the OR form show in WOF but start no freeze and no fence (M).
     registers.attach('PHB_LEM_FIR_OR_MASK', { onWrite: (_, old) => this.lem.firChanged(old) });
-    this.#summary = new ErrorSummary({ registers, traps: this.traps, anyFrozen: () => anyFrozen(parts.peState) });
+    this.#summary = new ErrorSummary({ registers, traps: this.traps, anyFrozen: () => parts.peState.anyFrozen() });
   }
 
   /** PHB_PELTV_BAR: base of the PELT-V, `undefined` while disabled. */
@@ -94,17 +95,7 @@ export class ErrorPipeline {
   }
 
   raise(report: ErrorReport): void {
-    const { trace, source } = this.#parts;
-    const address = report.address ?? 0n;
-    trace.emit(
-      ERROR_RAISED,
-      source,
-      ERROR_EVENT_NAMES.indexOf(report.event),
-      report.pe ?? 0xffff,
-      report.requesterId ?? 0,
-      hiOf(address),
-      loOf(address),
-    );
+    traceRaised(this.#parts, ERROR_RAISED, ERROR_EVENT_NAMES.indexOf(report.event), report);
     this.#raiseBit(raisedBy(report));
   }
 
@@ -200,10 +191,6 @@ export class ErrorPipeline {
   reset(): void {
     this.#peltvBase = undefined;
   }
-}
-
-function anyFrozen(peState: PeState): boolean {
-  return peState.mmioFrozen.includes(1) || peState.dmaStopped.includes(1);
 }
 
 function raisedBy(report: ErrorReport): RaisedBit {

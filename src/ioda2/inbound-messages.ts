@@ -2,6 +2,7 @@
  * Messages from below: INTx levels to the LSIs, error messages to the PEs of their sender's row. The root port has filtered
  * them and adds its own. Facts: ioda2-phb3 6.3.6, 7.6. Source: linux pci_iov_resource_on_powernv.rst.
  */
+import { MESSAGE_EVENTS } from '../ioda/packets-from-below.js';
 import { IGNORED_MESSAGES, MessageCode, type Tlp } from '../pcie/tlp.js';
 import type { ErrorEventName } from './error-bits/events.js';
 import type { ErrorPipeline } from './error-pipeline.js';
@@ -14,12 +15,6 @@ export const RID_EVENTS: Readonly<Record<RidFailure, ErrorEventName>> = {
   [RidFailure.INVALID_RTE]: 'rte-invalid',
   [RidFailure.BAR_DISABLED]: 'table-bar-disabled',
   [RidFailure.MEMORY_ERROR]: 'fetch-ue',
-};
-
-const MESSAGE_EVENTS: Readonly<Record<number, ErrorEventName>> = {
-  [MessageCode.ERR_FATAL]: 'err-fatal',
-  [MessageCode.ERR_NONFATAL]: 'err-nonfatal',
-  [MessageCode.ERR_COR]: 'err-corr',
 };
 
 /** `ignored`: receivers may ignore it. `unsupported`: no message this bridge takes. */

@@ -6,14 +6,12 @@ import { fromHalves } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
 import { DmaMovement } from '../ioda/dma-movement.js';
 import type { InboundOrder } from '../ioda/inbound-order.js';
-import type { OutboundRequests } from '../ioda/outbound-requests.js';
+import { type PacketParts, PacketsFromBelow } from '../ioda/packets-from-below.js';
 import type { InjectionEffect, PaprInjection } from '../ioda/papr-injection.js';
-import { completion } from '../pcie/completion.js';
-import type { RootPort } from '../pcie/root-port.js';
 import { SlotStore } from '../pcie/slot-store.js';
-import { isCompletion, isPosted, type Tlp, type TlpSink } from '../pcie/tlp.js';
+import type { Tlp } from '../pcie/tlp.js';
 import { Priority } from '../sim/priority.js';
-import type { HandlerId, Simulator } from '../sim/simulator.js';
+import type { HandlerId } from '../sim/simulator.js';
 import type { TimeNs } from '../sim/time.js';
 import { DmaDirection, DmaStatus, type DmaTranslation } from './dma-translation.js';
 import type { ErrorEventName } from './error-bits/events.js';
@@ -26,15 +24,11 @@ import { RidFailure, type RidToPe } from './rid-to-pe.js';
 import type { Phb3Timing } from './timing.js';
 import { DROP_REASON, type DropReason, INBOUND_DROPPED } from './trace.js';
 
-export interface InboundParts {
-  readonly sim: Simulator;
+export interface InboundParts extends PacketParts<DropReason> {
   readonly name: string;
-  readonly source: number;
   readonly memory: SystemMemory;
-  readonly rootPort: RootPort;
   readonly translation: DmaTranslation;
   readonly ridToPe: RidToPe;
-  readonly requests: OutboundRequests;
   readonly errors: ErrorPipeline;
   readonly injection: PaprInjection;
   readonly messages: InboundMessages;
@@ -42,8 +36,6 @@ export interface InboundParts {
   readonly order: InboundOrder;
   readonly profile: Phb3Profile;
   readonly timing: Phb3Timing;
-  /** Why nothing inbound passes now, if so. */
-  readonly closed: () => 'fenced' | 'held-in-reset' | undefined;
 }
 
 /** The event of each failing status; statuses that leave no record are missing. */
@@ -65,9 +57,7 @@ interface Interrupting {
   readonly pe: number;
 }
 
-const COMPLETER_ID = 0;
-
-export class InboundPath implements TlpSink {
+export class InboundPath extends PacketsFromBelow<DropReason> {
   readonly #parts: InboundParts;
   readonly #tableFetchNs: TimeNs;
   readonly #movement: DmaMovement;
@@ -79,40 +69,14 @@ export class InboundPath implements TlpSink {
   #hung = false;
 
   constructor(parts: InboundParts) {
+    super(parts, { kind: INBOUND_DROPPED, reasons: DROP_REASON });
     this.#parts = parts;
     this.#tableFetchNs = parts.timing.tableFetchNs.value;
-    this.#movement = new DmaMovement(parts, (tlp) => this.#isClosed(tlp));
+    this.#movement = new DmaMovement(parts, (tlp) => this.isClosed(tlp));
     this.#msiArrives = parts.sim.handler(`${parts.name} MSI`, (slot) => this.#interrupt(this.#interrupting.take(slot)));
-    parts.rootPort.attach(this);
   }
 
-  receive(tlp: Tlp): void {
-    // The fence gave up every load: what is answered after it was asked through the ASB, which it does not touch.
-    if (isCompletion(tlp)) {
-      if (!this.#parts.requests.complete(tlp)) this.#unexpectedCompletion(tlp);
-      return;
-    }
-    if (this.#isClosed(tlp)) return;
-    if (tlp.kind === 'Msg') this.#message(tlp);
-    else if (tlp.kind === 'MRd' || tlp.kind === 'MWr') this.#requestInTurn(tlp);
-    else this.#unsupported(tlp);
-  }
-
-  /** The core knows its tags: it records the stray answer, and the completion table behind it never sees one. */
-  #unexpectedCompletion(tlp: Tlp): void {
-    this.#dropped(tlp, 'unexpected');
-    // What a fence or reset gave up is still expected by the core.
-    if (this.#parts.closed() === undefined) this.#parts.rootPort.raiseAdvisory('UNEXPECTED_COMPLETION', tlp);
-  }
-
-  /** A fenced AIB takes and answers nothing: the device runs into its own completion timeout (M). */
-  #isClosed(tlp: Tlp): boolean {
-    const closed = this.#closed;
-    if (closed !== undefined) this.#dropped(tlp, closed);
-    return closed !== undefined;
-  }
-
-  get #closed(): 'fenced' | 'held-in-reset' | 'hung' | undefined {
+  protected override get closed(): DropReason | undefined {
     return this.#parts.closed() ?? (this.#hung ? 'hung' : undefined);
   }
 
@@ -129,7 +93,7 @@ export class InboundPath implements TlpSink {
     const receiver = this.#parts.rootPort.link.up;
     if (quiesced) receiver.holdCredits();
     else {
-      for (const tlp of this.#stalled.splice(0)) this.#request(tlp);
+      for (const tlp of this.#stalled.splice(0)) this.#serve(tlp);
       receiver.releaseCredits();
     }
   }
@@ -145,12 +109,12 @@ export class InboundPath implements TlpSink {
     this.#hung = false;
   }
 
-  #requestInTurn(tlp: Tlp): void {
+  protected override request(tlp: Tlp): void {
     if (this.#quiesced) this.#stalled.push(tlp);
-    else this.#request(tlp);
+    else this.#serve(tlp);
   }
 
-  #request(tlp: Tlp): void {
+  #serve(tlp: Tlp): void {
     const { translation, errors, injection } = this.#parts;
     const write = tlp.kind === 'MWr';
     if (write && tlp.poisoned) {
@@ -204,20 +168,15 @@ export class InboundPath implements TlpSink {
 
   /** Writes are dropped; reads are answered with the status that the profile says. Facts: ioda2-phb3 6.3.5. */
   #refuse(tlp: Tlp, reason: DropReason): void {
-    this.#dropped(tlp, reason);
-    this.#answer(tlp, this.#parts.profile.dmaReadRefusal);
-  }
-
-  /** The error that led here may have fenced the AIB, which then answers nothing. */
-  #answer(tlp: Tlp, status: 'CA' | 'UR'): void {
-    if (!isPosted(tlp) && this.#closed === undefined) this.#parts.rootPort.send(completion(tlp, COMPLETER_ID, status));
+    this.dropped(tlp, reason);
+    this.answer(tlp, this.#parts.profile.dmaReadRefusal);
   }
 
   #poisoned(tlp: Tlp): void {
     const pe = this.#parts.ridToPe.lookup(tlp.requesterId);
     // A stopped PE's packets are dropped before anybody looks at what they carry, without a new record.
     if (pe >= 0 && this.#parts.translation.isStopped(pe)) {
-      this.#dropped(tlp, 'pe-stopped');
+      this.dropped(tlp, 'pe-stopped');
       return;
     }
     this.#parts.errors.raise({
@@ -226,21 +185,21 @@ export class InboundPath implements TlpSink {
       requesterId: tlp.requesterId,
       address: fromHalves(tlp.addressHi, tlp.addressLo),
     });
-    this.#dropped(tlp, 'refused');
+    this.dropped(tlp, 'refused');
   }
 
-  /** I/O, configuration and atomic requests have no place here; those that want an answer get UR (7.6, INA 18). */
-  #unsupported(tlp: Tlp): void {
+  /** Facts: ioda2-phb3 7.6, INA 18. */
+  protected override unsupported(tlp: Tlp): void {
     const address = fromHalves(tlp.addressHi, tlp.addressLo);
     this.#parts.errors.raise({ event: 'request-unsupported', requesterId: tlp.requesterId, address });
-    this.#dropped(tlp, 'refused');
-    this.#answer(tlp, 'UR');
+    this.dropped(tlp, 'refused');
+    this.answer(tlp, 'UR');
   }
 
-  #message(tlp: Tlp): void {
+  protected override message(tlp: Tlp): void {
     const outcome = this.#parts.messages.receive(tlp);
-    if (outcome === 'ignored') this.#dropped(tlp, 'refused');
-    if (outcome === 'unsupported') this.#unsupported(tlp);
+    if (outcome === 'ignored') this.dropped(tlp, 'refused');
+    if (outcome === 'unsupported') this.unsupported(tlp);
   }
 
   // ---- message interrupts, Facts: ioda2-phb3 6.4.2 ----------------------------------------------------------------
@@ -252,13 +211,13 @@ export class InboundPath implements TlpSink {
     const fetchesBefore = translation.tableFetches;
     const pe = ridToPe.lookup(tlp.requesterId);
     if (pe >= 0 && errors.takeInjected(['INA', 'INB'], { pe, summary: 'dma' })) {
-      this.#dropped(tlp, 'refused');
+      this.dropped(tlp, 'refused');
     } else if (fault !== undefined) {
       this.#refuseInterrupt(tlp, fault, pe);
     } else if (pe < 0) {
       this.#interruptWithoutPe(tlp, pe as RidFailure);
     } else if (translation.isStopped(pe)) {
-      this.#dropped(tlp, 'pe-stopped');
+      this.dropped(tlp, 'pe-stopped');
     } else {
       this.#takeInterrupt(tlp, pe, (translation.tableFetches - fetchesBefore) | 0);
     }
@@ -275,13 +234,13 @@ export class InboundPath implements TlpSink {
   #interruptWithoutPe(tlp: Tlp, failure: RidFailure): void {
     const { errors, profile } = this.#parts;
     errors.raise({ event: RID_EVENTS[failure], type: 'msi', requesterId: tlp.requesterId });
-    this.#dropped(tlp, 'no-pe');
+    this.dropped(tlp, 'no-pe');
     if (failure === RidFailure.NO_PE && profile.messageWithoutPe === 'hangs') this.#hung = true;
   }
 
   /** Steps 4 to 7. */
   #interrupt({ tlp, pe }: Interrupting): void {
-    if (this.#isClosed(tlp)) return;
+    if (this.isClosed(tlp)) return;
     const refused = this.#parts.msi.receive(messageSource(tlp), pe);
     if (refused !== undefined) this.#refuseInterrupt(tlp, refused, pe);
   }
@@ -294,19 +253,6 @@ export class InboundPath implements TlpSink {
       address: fromHalves(tlp.addressHi, tlp.addressLo),
       msiData: ((tlp.data?.[1] ?? 0) << 8) | (tlp.data?.[0] ?? 0),
     });
-    this.#dropped(tlp, 'refused');
-  }
-
-  #dropped(tlp: Tlp, reason: DropReason): void {
-    const { sim, source } = this.#parts;
-    sim.trace.emit(
-      INBOUND_DROPPED,
-      source,
-      DROP_REASON[reason],
-      tlp.requesterId,
-      tlp.addressHi,
-      tlp.addressLo,
-      tlp.lengthBytes,
-    );
+    this.dropped(tlp, 'refused');
   }
 }

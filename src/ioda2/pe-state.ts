@@ -4,6 +4,7 @@
  */
 import { msbMask } from '../hw/bits.js';
 import type { SystemMemory } from '../hw/memory.js';
+import { FreezeStates, type PeHalf } from '../ioda/freeze-states.js';
 import type { IodaTable } from '../ioda/ioda-access.js';
 import { IODA_TABLES } from './tables.js';
 
@@ -17,34 +18,19 @@ const FROZEN_MASK = msbMask(0);
 
 export type PestWrite = 'written' | 'kept' | 'bar-disabled' | 'memory-error';
 
-/** Listener for changes of one half of one PE. */
-export type FreezeListener = (pe: number, half: 'mmio' | 'dma', frozen: boolean) => void;
-
-export class PeState {
-  /** PESTA bit 0 per PE. The outbound path reads it for every load and store. */
-  readonly mmioFrozen = new Uint8Array(PE_COUNT);
-  /** PESTB bit 0 per PE. The inbound path reads it for every request. */
-  readonly dmaStopped = new Uint8Array(PE_COUNT);
+export class PeState extends FreezeStates {
   readonly #peev = new BigUint64Array(PEEV_WORDS);
   readonly #memory: SystemMemory;
-  readonly #listeners: FreezeListener[] = [];
   #pestBase: number | undefined;
 
   constructor(memory: SystemMemory) {
+    super(PE_COUNT);
     this.#memory = memory;
-  }
-
-  onChange(listener: FreezeListener): void {
-    this.#listeners.push(listener);
   }
 
   /** PHB_PEST_BAR: base of the in-memory PEST, `undefined` while the BAR is disabled. */
   setPestBase(address: number | undefined): void {
     this.#pestBase = address;
-  }
-
-  isFrozen(pe: number): boolean {
-    return this.mmioFrozen[pe] === 1 || this.dmaStopped[pe] === 1;
   }
 
   /**
@@ -68,12 +54,10 @@ export class PeState {
     return 'written';
   }
 
-  #set(pe: number, half: 'mmio' | 'dma', value: 0 | 1): void {
-    const bits = half === 'mmio' ? this.mmioFrozen : this.dmaStopped;
-    const changed = bits[pe] !== value;
-    bits[pe] = value;
+  #set(pe: number, half: PeHalf, value: 0 | 1): void {
+    const changed = this.mark(pe, half, value);
     this.#updatePeev(pe);
-    if (changed) for (const listener of this.#listeners) listener(pe, half, value === 1);
+    if (changed) this.tell(pe, half, value);
   }
 
   /** PEEV follows PESTA and PESTB: firmware re-reads it after a clear to learn what is still frozen. */
@@ -101,7 +85,7 @@ export class PeState {
     return this.#half('dma', this.dmaStopped);
   }
 
-  #half(half: 'mmio' | 'dma', bits: Uint8Array): IodaTable {
+  #half(half: PeHalf, bits: Uint8Array): IodaTable {
     return {
       entries: PE_COUNT,
       read: (pe) => (bits[pe] === 1 ? FROZEN_MASK : 0n),

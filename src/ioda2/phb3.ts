@@ -12,8 +12,9 @@ import { allOnes } from '../ioda/byte-order.js';
 import { InboundOrder } from '../ioda/inbound-order.js';
 import { IodaAccess, type IodaTable } from '../ioda/ioda-access.js';
 import { MmioAnswers } from '../ioda/mmio-answers.js';
-import { type OutboundOutcome, type OutboundRequest, OutboundRequests } from '../ioda/outbound-requests.js';
+import { OutboundRequests } from '../ioda/outbound-requests.js';
 import { PaprInjection } from '../ioda/papr-injection.js';
+import { RequestEnds } from '../ioda/request-ends.js';
 import type { Link } from '../pcie/link.js';
 import { RootPort, type RootPortLayout } from '../pcie/root-port.js';
 import { ConfigCycles } from './config-cycle.js';
@@ -79,6 +80,7 @@ export class Phb3 implements BusTarget, ScomTarget {
   readonly #linkControl: LinkControl;
   readonly #systemConfig: SystemConfig;
   readonly #requests: OutboundRequests;
+  readonly #requestEnds: RequestEnds;
   readonly #config: ConfigCycles;
   readonly #inbound: InboundPath;
   readonly #outbound: OutboundPath;
@@ -152,7 +154,7 @@ export class Phb3 implements BusTarget, ScomTarget {
     });
     this.#requests = new OutboundRequests(
       { sim, name, rootPort: this.rootPort, utl, timing },
-      { ended: (request, outcome, data) => this.#requestEnded(request, outcome, data) },
+      { ended: (request, outcome, data) => this.#requestEnds.ended(request, outcome, data) },
     );
     const common = { rootPort: this.rootPort, requests: this.#requests, errors: this.#errors, injection };
     this.#config = new ConfigCycles({ ...common, registers, utl, linkControl: this.#linkControl });
@@ -173,6 +175,8 @@ export class Phb3 implements BusTarget, ScomTarget {
       heldInReset: () => this.pbcq.heldInReset,
       inCoreReset: () => this.#linkControl.inCoreReset,
     });
+    const blocks = { outbound: this.#outbound, config: this.#config, page: this.#page };
+    this.#requestEnds = new RequestEnds({ ...blocks, bus, answers: this.#answers });
     this.#ioda = this.#iodaTables();
     wireRegisters({
       ...{ registers, ioda: this.#ioda, lsi: this.#lsi, msi: this.#msi, windows: this.#windows, errors: this.#errors },
@@ -242,14 +246,6 @@ export class Phb3 implements BusTarget, ScomTarget {
 
   #windowStore(address: number, size: AccessSize, value: bigint): void {
     if (!this.#isolated) this.#outbound.store(address, size, value);
-  }
-
-  #requestEnded(request: OutboundRequest, outcome: OutboundOutcome, data: Uint8Array | undefined): void {
-    const owner = request.operation === 'load' ? this.#outbound : this.#config;
-    const value = owner.ended(request, outcome, data);
-    if (request.ticket === undefined) return;
-    if (request.operation === 'load') this.#answers.complete(request.ticket, value);
-    else this.#page.configEnded(request.ticket, value);
   }
 
   // ---- tables behind IODA_ADDR ------------------------------------------------------------------------------------
@@ -322,24 +318,15 @@ export class Phb3 implements BusTarget, ScomTarget {
 
   /** Whatever is outstanding ends with all ones; the chip's own interrupts no longer get out (M). PEs keep their state. */
   #fenced(): void {
-    this.#abandonRequests();
+    this.#requestEnds.abandon(this.#requests.abandonAll());
     this.#lsi.withdraw();
-  }
-
-  #abandonRequests(): void {
-    for (const request of this.#requests.abandonAll()) {
-      if (request.ticket === undefined) continue;
-      const ones = allOnes(request.sizeBytes);
-      if (request.operation === 'load') this.#options.bus.complete(request.ticket, ones);
-      else this.#page.configEnded(request.ticket, ones);
-    }
   }
 
   /** Registers, on-chip tables, traps, LEM, root complex and link start anew; the queue and system memory keep theirs. */
   #etuReset(state: 'held' | 'released'): void {
     this.#options.bus.sim.trace.emit(ETU_RESET, this.#source, state === 'held' ? 1 : 0);
     if (state === 'released') return;
-    this.#abandonRequests();
+    this.#requestEnds.abandon(this.#requests.abandonAll());
     this.#inbound.reset();
     this.registers.resetAll();
     this.#ioda.select(0n);

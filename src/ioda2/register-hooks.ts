@@ -7,6 +7,7 @@ import type { RegisterFile } from '../hw/register-file.js';
 import type { InboundOrder } from '../ioda/inbound-order.js';
 import type { IodaAccess } from '../ioda/ioda-access.js';
 import type { OutboundRequests } from '../ioda/outbound-requests.js';
+import { wireLocks, wireMemoryWindows, wireTables } from '../ioda/register-hooks.js';
 import type { DmaTranslation } from './dma-translation.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import type { InboundPath } from './inbound.js';
@@ -40,9 +41,10 @@ const TCE_KILL_ADDRESS = fieldMask(fieldAt('PHB_TCE_KILL', 'ADDRESS'));
 
 export function wireRegisters(blocks: WiredBlocks): void {
   wireTableBars(blocks);
-  wireWindows(blocks);
+  wireMemoryWindows(blocks.registers, blocks.windows);
   wireInvalidations(blocks);
-  wireIodaAccess(blocks);
+  wireTables(blocks.registers, blocks.ioda);
+  wireLocks(blocks.registers, ['PHB_FFI_LOCK', 'PHB_LOCK0', 'PHB_LOCK1']);
   wireInterrupts(blocks);
   wireConfiguration(blocks);
   wireReadSync(blocks);
@@ -59,23 +61,6 @@ function wireTableBars({ registers, ridToPe, errors, peState, msi }: WiredBlocks
   registers.attach('PHB_PEST_BAR', { onWrite: () => peState.setPestBase(base('PHB_PEST_BAR')) });
   registers.attach('PHB_IVT_BAR', {
     onWrite: () => msi.vectors.setTable(base('PHB_IVT_BAR'), Number(registers.field('PHB_IVT_BAR', 'LENGTH'))),
-  });
-}
-
-function wireWindows({ registers, windows }: WiredBlocks): void {
-  const m32 = {
-    onWrite: () =>
-      windows.setM32(
-        registers.get('PHB_M32_BASE_ADDR'),
-        registers.get('PHB_M32_BASE_MASK'),
-        registers.get('PHB_M32_START_ADDR'),
-      ),
-  };
-  registers.attach('PHB_M32_BASE_ADDR', m32);
-  registers.attach('PHB_M32_BASE_MASK', m32);
-  registers.attach('PHB_M32_START_ADDR', m32);
-  registers.attach('PHB_M64_UPPER_BITS', {
-    onWrite: () => windows.setM64UpperBits(registers.get('PHB_M64_UPPER_BITS')),
   });
 }
 
@@ -105,24 +90,10 @@ function wireInvalidations({ registers, ridToPe, translation, msi }: WiredBlocks
   registers.attach('PHB_IVC_UPDATE', { onWrite: (value) => msi.vectors.update(value) });
 }
 
-function wireIodaAccess({ registers, ioda }: WiredBlocks): void {
-  registers.attach('PHB_IODA_ADDR', { onRead: () => ioda.address, onWrite: (value) => ioda.select(value) });
-  registers.attach('PHB_IODA_DATA0', { onRead: () => ioda.readData(), onWrite: (value) => ioda.writeData(value) });
-}
-
 function wireInterrupts({ registers, lsi, msi }: WiredBlocks): void {
   registers.attach('PHB_LSI_SOURCE_ID', {
     onWrite: () => lsi.setSourceId(Number(registers.field('PHB_LSI_SOURCE_ID', 'LSI_SOURCE_ID'))),
   });
-  // Reading a lock takes it: 0 means that the reader has it now.
-  for (const name of ['PHB_FFI_LOCK', 'PHB_LOCK0', 'PHB_LOCK1'] as const) {
-    registers.attach(name, {
-      onRead: (stored) => {
-        registers.setField(name, 'LOCK', 1n);
-        return stored;
-      },
-    });
-  }
   registers.attach('PHB_FFI_REQUEST', {
     onWrite: (value) => {
       if (getField(value, fieldAt('PHB_FFI_REQUEST', 'LOCK_CLEAR')) === 1n)

@@ -2,27 +2,14 @@
  * Configuration space of the PHB3 root port, 0:00.0: the standard registers at this chip's offsets and values.
  * Facts: ioda2-phb3 8.3; every register names its source and how well it is known.
  */
-import type { Known } from '../hw/register.js';
-import { type AerRegister, type RootAerRegister, rootAerCapability } from '../pcie/aer-capability.js';
-import {
-  type PciExpressRegister,
-  type PowerManagementRegister,
-  pciExpressCapability,
-  powerManagementCapability,
-} from '../pcie/capabilities.js';
-import { type BridgeRegister, bridgeHeader } from '../pcie/config-header.js';
+import { ABSENT_REGISTERS, type FactRow, factsOf, type RootPortRegister } from '../ioda/root-complex.js';
+import { rootAerCapability } from '../pcie/aer-capability.js';
+import { pciExpressCapability, powerManagementCapability } from '../pcie/capabilities.js';
+import { bridgeHeader } from '../pcie/config-header.js';
 import { amend, type ConfigLayout } from '../pcie/config-space.js';
 
-type AbsentRegister = 'BAR0' | 'BAR1' | 'ROM_BAR';
 type SecondaryPcieRegister = 'SECONDARY_PCIE_CAP' | 'LNKCTL3' | 'LANE_ERROR_STATUS';
-export type RootComplexRegister =
-  | BridgeRegister
-  | PowerManagementRegister
-  | PciExpressRegister
-  | AerRegister
-  | RootAerRegister
-  | AbsentRegister
-  | SecondaryPcieRegister;
+export type RootComplexRegister = RootPortRegister | SecondaryPcieRegister;
 
 /** Where the capabilities of the root port stand. */
 export const ROOT_COMPLEX_CAPABILITIES = {
@@ -56,19 +43,13 @@ function secondaryPcie(): ConfigLayout<SecondaryPcieRegister> {
   };
 }
 
-const ABSENT: ConfigLayout<AbsentRegister> = {
-  BAR0: { at: 0x10, size: 4, about: 'no base address register' },
-  BAR1: { at: 0x14, size: 4, about: 'no base address register' },
-  ROM_BAR: { at: 0x38, size: 4, about: 'no expansion ROM' },
-};
-
 /** The layout of the root port; the slot is not implemented, as firmware leaves it. */
 export function rootComplexLayout(options: RootComplexOptions): ConfigLayout<RootComplexRegister> {
   const { maxSpeed, maxWidth, prefetchableUpper = 'writable' } = options;
   const { powerManagement, pciExpress, aer, secondaryPcie: next } = ROOT_COMPLEX_CAPABILITIES;
   const layout: ConfigLayout<RootComplexRegister> = {
     ...bridgeHeader({ vendorId: 0x1014, deviceId: 0x03dc, classCode: 0x060400, capabilityPointer: powerManagement }),
-    ...ABSENT,
+    ...ABSENT_REGISTERS,
     ...powerManagementCapability({ at: powerManagement, next: pciExpress }),
     ...pciExpressCapability({
       at: pciExpress,
@@ -86,20 +67,13 @@ export function rootComplexLayout(options: RootComplexOptions): ConfigLayout<Roo
   return amend(layout, { PREFETCHABLE_BASE_UPPER: { writable: 0 }, PREFETCHABLE_LIMIT_UPPER: { writable: 0 } });
 }
 
-export interface RootComplexFact {
-  readonly source: string;
-  readonly known: Known;
-}
-
-type FactRow = readonly [registers: readonly RootComplexRegister[], source: string, known: Known];
-
 const CHOSEN = '(M)';
 const DUMP = 'linux commit af87d2fe9544 (diagnostic dump)';
 const PCI_CFG = 'skiboot include/pci-cfg.h';
 const INIT_RC = 'skiboot hw/phb3.c (Init_45..76)';
 const TRACE = 'register trace of skiboot hw/phb3.c';
 
-const FACT_ROWS: readonly FactRow[] = [
+const FACT_ROWS: readonly FactRow<RootComplexRegister>[] = [
   [['VENDOR_ID', 'DEVICE_ID'], 'qemu pnv_phb.c; skiboot hw/phb3.c: phb3_check_device_quirks', 'stated'],
   [['COMMAND'], PCI_CFG, 'stated'],
   [['STATUS', 'SECONDARY_STATUS'], DUMP, 'stated'],
@@ -133,8 +107,4 @@ const FACT_ROWS: readonly FactRow[] = [
 ];
 
 /** Source and certainty of each register of the root port. */
-export const ROOT_COMPLEX_FACTS: ReadonlyMap<RootComplexRegister, RootComplexFact> = new Map(
-  FACT_ROWS.flatMap(([registers, source, known]) =>
-    registers.map((register) => [register, { source, known }] as [RootComplexRegister, RootComplexFact]),
-  ),
-);
+export const ROOT_COMPLEX_FACTS = factsOf(FACT_ROWS);

@@ -1,6 +1,7 @@
 /** The tables of IODA2 as data: on the chip behind a selector, and in memory behind a BAR. Facts: ioda2-phb3 4 and 5. */
 import { bit, bits, fieldMask, msbMask } from '../hw/bits.js';
 import { declareTable, type TableDeclaration } from '../hw/table.js';
+import { directoryOf, opaqueFrom } from '../ioda/table-directory.js';
 import { PEST_A_FIELDS, PEST_B_FIELDS } from './error-bits/pest.js';
 
 const SELECTORS = 'skiboot include/phb3-regs.h: IODA2_TBL_*; counts qemu pnv_phb3_ioda_access';
@@ -9,12 +10,7 @@ const SERVER = bits(8, 23);
 const PRIORITY = bits(24, 31);
 const NODE_ID = bits(56, 63);
 
-/** A table with a selector and a length but no public layout: reads zero and keeps nothing (M). */
-const opaque = (name: string, selector: number, entries: number, about: string): TableDeclaration =>
-  declareTable({
-    ...{ name, selector, entries, entryBits: 64, fields: {}, writable: 0n },
-    ...{ about: `${about}; layout unknown.`, source: SELECTORS, known: 'assumed' },
-  });
+const opaque = opaqueFrom(SELECTORS);
 
 /** One half of the PE states: only the freeze bit is on the chip (M), the rest is in memory. */
 const freezeTable = (name: 'PESTA' | 'PESTB', selector: number, what: string): TableDeclaration =>
@@ -127,14 +123,7 @@ export const IODA_TABLES = {
 
 export type IodaTableName = keyof typeof IODA_TABLES;
 
-export const IODA_TABLE_NAMES = Object.keys(IODA_TABLES) as readonly IodaTableName[];
-
-const BY_SELECTOR = new Map(IODA_TABLE_NAMES.map((name) => [IODA_TABLES[name].selector, name]));
-
-/** The table a selector of IODA_ADDR means; undefined for a reserved one. */
-export function iodaTableBySelector(selector: number): IodaTableName | undefined {
-  return BY_SELECTOR.get(selector);
-}
+export const { names: IODA_TABLE_NAMES, bySelector: iodaTableBySelector } = directoryOf<IodaTableName>(IODA_TABLES);
 
 const IVE_FIELDS = {
   SERVER: { at: bits(0, 23), about: 'presentation server, with two link bits at its end' },

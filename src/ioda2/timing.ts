@@ -3,29 +3,12 @@
  * are what a bridge has by default. Outbound request legs belong to the system bus, wires to the link.
  */
 import type { Figure } from '../hw/figure.js';
+import type { BridgeTiming } from '../ioda/timing.js';
 import { ms, us } from '../sim/time.js';
 
-export interface Phb3Timing {
-  /** From a request's arrival to its translation being usable, when RID and page are cached. */
-  readonly inboundPipelineNs: Figure;
-  /** One doubleword of a table (RTE, TCE, IVE) from memory. */
-  readonly tableFetchNs: Figure;
-  /** Data of a DMA read from memory. */
-  readonly memoryReadNs: Figure;
-  /** A posted DMA write until other bus masters see it. */
-  readonly memoryWriteNs: Figure;
-  /** UTL request timer for loads and configuration requests without completion. */
-  readonly outboundTimeoutNs: Figure;
-  /** The ETU's own wait for the core's answer; firmware keeps the core's timer shorter. */
-  readonly completionTableNs: Figure;
-  /** Pause before a configuration request that was answered with CRS is sent again, where CRS is not visible to software. */
-  readonly crsRetryNs: Figure;
+export interface Phb3Timing extends BridgeTiming {
   /** A message interrupt that presentation bounced is presented again; the codes of PHB_INTREP_TIMER are unknown. */
   readonly interruptRepresentNs: Figure;
-  /** A change of the link's width, from the command until it is done. */
-  readonly widthChangeNs: Figure;
-  /** From the release of the core resets to DL_PGRESET reading 0. */
-  readonly coreResetNs: Figure;
 }
 
 export const PHB3_TIMING: Phb3Timing = {

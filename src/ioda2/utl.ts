@@ -5,7 +5,7 @@
  */
 import { msbMask } from '../hw/bits.js';
 import type { RegisterFile } from '../hw/register-file.js';
-import type { UncorrectableError } from '../pcie/aer-capability.js';
+import { interruptsFromCore, PortEvents } from '../ioda/port-events.js';
 import type { RootPortError } from '../pcie/root-port.js';
 import type { TimeNs } from '../sim/time.js';
 import type { PhbRegisterName } from './registers/phb.js';
@@ -16,14 +16,6 @@ import type { Phb3Timing } from './timing.js';
 export const PORT_EVENT = { LINK_DOWN: 11, OUTBOUND_DISCARD: 12 } as const;
 export type PortEvent = (typeof PORT_EVENT)[keyof typeof PORT_EVENT];
 
-/** Errors of the root port that are the core's own. Which port event they are is unknown, so no port mask hides them (M). */
-const CORE_ERRORS: readonly RootPortError['error'][] = [
-  'MALFORMED_TLP',
-  'FLOW_CONTROL',
-  'RECEIVER_OVERFLOW',
-  'DATA_LINK_PROTOCOL',
-] satisfies UncorrectableError[];
-
 /** Code of the request timer that stands for its known figure. */
 const RTOS_CODE = 7;
 
@@ -33,33 +25,22 @@ export class UtlCore {
   readonly #registers: RegisterFile<PhbRegisterName>;
   readonly #timing: Phb3Timing;
   readonly #raisePrimary: () => void;
+  readonly #events: PortEvents;
 
   /** `raisePrimary` is the core's primary interrupt, which the PHB trap sees. */
   constructor(parts: { registers: RegisterFile<PhbRegisterName>; timing: Phb3Timing }, raisePrimary: () => void) {
-    const { registers } = parts;
-    this.#registers = registers;
+    this.#registers = parts.registers;
     this.#timing = parts.timing;
     this.#raisePrimary = raisePrimary;
-    // Enabling the interrupt of an event that is latched already raises it: the line is a level (M).
-    registers.attach('UTL_PCIE_PORT_IRQ_EN', {
-      onWrite: (_, old) => {
-        const enabled = registers.get('UTL_PCIE_PORT_IRQ_EN') & ~old;
-        if ((registers.get('UTL_PCIE_PORT_STATUS') & enabled) !== 0n) this.#raisePrimary();
-      },
-    });
+    this.#events = new PortEvents(parts.registers, raisePrimary);
   }
 
   latch(event: PortEvent): void {
-    const mask = msbMask(event);
-    const already = (this.#registers.get('UTL_PCIE_PORT_STATUS') & mask) !== 0n;
-    this.#registers.or('UTL_PCIE_PORT_STATUS', mask);
-    if (already) return;
-    if ((this.#registers.get('UTL_PCIE_PORT_IRQ_EN') & mask) !== 0n) this.#raisePrimary();
+    this.#events.latch(msbMask(event));
   }
 
-  /** The root port found an error. The mask of its AER keeps those of the core from interrupting (M). */
-  portError({ error, masked }: RootPortError): void {
-    if (!masked && CORE_ERRORS.includes(error)) this.#raisePrimary();
+  portError(error: RootPortError): void {
+    if (interruptsFromCore(error)) this.#raisePrimary();
   }
 
   /**

@@ -62,3 +62,22 @@ export function* updateConfig(pci: ConfigAccess, target: ConfigTarget, change: C
   const { value } = yield* pci.configRead(target);
   yield* pci.configWrite(target, ((value & ~(change.clear ?? 0)) | (change.set ?? 0)) >>> 0);
 }
+
+/** The same for one driver's code, which holds its PHB. */
+export function configCallsOf<P>(calls: {
+  readonly configRead: (phb: P, target: ConfigTarget) => Process<ConfigReadResult>;
+  readonly configWrite: (phb: P, target: ConfigTarget, value: number) => Process<number>;
+}) {
+  /** For code that knows nothing of the chip. */
+  const configOf = (phb: P): ConfigAccess => ({
+    configRead: (target) => calls.configRead(phb, target),
+    configWrite: (target, value) => calls.configWrite(phb, target, value),
+  });
+  return {
+    configOf,
+    readConfig: (phb: P, bdfn: number, offset: number, size: ConfigSize) =>
+      readConfig(configOf(phb), bdfn, offset, size),
+    writeConfig: (phb: P, target: ConfigTarget, value: number) => writeConfig(configOf(phb), target, value),
+    updateConfig: (phb: P, target: ConfigTarget, change: ConfigChange) => updateConfig(configOf(phb), target, change),
+  };
+}

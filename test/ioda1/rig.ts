@@ -12,6 +12,7 @@ import { PHB_REGISTERS, type PhbRegisterName } from '../../src/ioda1/registers/p
 import type { IodaTableName } from '../../src/ioda1/tables.js';
 import { type ErrorMessage, errorMessage, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
 import { ms } from '../../src/sim/time.js';
+import { clearErrors, errorState } from '../ioda/rig-errors.js';
 import { Card } from '../ioda2/card.js';
 import {
   configAddress,
@@ -43,14 +44,6 @@ export * from './firmware-values.js';
 export * from './layout.js';
 
 const PE_COUNT = 128;
-const ERROR_REGISTERS: readonly PhbRegisterName[] = [
-  ...TRAP_NAMES.map((trap) => trapRegisterName(trap, 'ERR_STATUS')),
-  'PHB_LEM_FIR_ACCUM',
-  'PHB_LEM_WOF',
-  'PHB_DMA_CHAN_STATUS',
-  'PHB_CPU_LOADSTORE_STATUS',
-];
-
 export class Rig {
   readonly card = new Card();
   readonly machine: Machine;
@@ -307,24 +300,12 @@ export class Rig {
 
   /** What firmware's error cleanup does to traps and LEM. */
   clearErrors(): void {
-    const fir = this.asbRead('PHB_LEM_FIR_ACCUM');
-    for (const trap of TRAP_NAMES) {
-      this.write(trapRegisterName(trap, 'ERR_STATUS'), this.read(trapRegisterName(trap, 'ERR_STATUS')));
-      for (const name of ['ERR1_STATUS', 'ERR_LOG_0', 'ERR_LOG_1'] as const)
-        this.write(trapRegisterName(trap, name), 0n);
-    }
-    this.write('PHB_LEM_FIR_AND_MASK', ~fir & ONES);
-    this.write('PHB_LEM_WOF', 0n);
+    clearErrors(this, this.asbRead('PHB_LEM_FIR_ACCUM'));
   }
 
   /** The error state in one object. Read through the side path: fenced or not. */
   errors(): Record<string, string> {
-    const nonZero: Record<string, string> = {};
-    for (const name of ERROR_REGISTERS) {
-      const value = this.asbRead(name);
-      if (value !== 0n) nonZero[name.replace('PHB_', '')] = hex(value);
-    }
-    return nonZero;
+    return errorState((name) => this.asbRead(name));
   }
 
   /** CCRR as firmware pulses it. */

@@ -12,6 +12,7 @@ import { PHB3_TIMING } from '../../src/ioda2/timing.js';
 import { type Card as AnyCard, PowerNv8, type PowerNv8Options } from '../../src/machine/powernv8.js';
 import { type ErrorMessage, errorMessage, memoryRead, memoryWrite, message, type Tlp } from '../../src/pcie/tlp.js';
 import { ms } from '../../src/sim/time.js';
+import { clearErrors, errorState } from '../ioda/rig-errors.js';
 import { Card } from './card.js';
 import { configAddress, halves, hex, iodaAddress, sharedM64 } from './encodings.js';
 import { ENABLES, LEM_MASK, LINK_IRQS, TRAPS } from './firmware-values.js';
@@ -374,23 +375,12 @@ export class Rig {
 
   /** What firmware's error clear does to traps and LEM. */
   clearErrors(): void {
-    const fir = this.read('PHB_LEM_FIR_ACCUM');
-    for (const trap of TRAPS) {
-      this.write(`${trap}_ERR_STATUS`, this.read(`${trap}_ERR_STATUS`));
-      for (const name of ['ERR1_STATUS', 'ERR_LOG_0', 'ERR_LOG_1'] as const) this.write(`${trap}_${name}`, 0n);
-    }
-    this.write('PHB_LEM_FIR_AND_MASK', ~fir & ONES);
-    this.write('PHB_LEM_WOF', 0n);
+    clearErrors(this, this.read('PHB_LEM_FIR_ACCUM'));
   }
 
   /** The error state in one object, for comparison with what facts say. Read through the ASB: fenced or not. */
   errors(): Record<string, string> {
-    const nonZero: Record<string, string> = {};
-    for (const name of ERROR_REGISTERS) {
-      const value = this.asbRead(name);
-      if (value !== 0n) nonZero[name.replace('PHB_', '')] = hex(value);
-    }
-    return nonZero;
+    return errorState((name) => this.asbRead(name));
   }
 
   /** Message and level interrupts that wait, as ISNs. */
@@ -408,14 +398,6 @@ export class Rig {
     return taken;
   }
 }
-
-const ERROR_REGISTERS: readonly PhbRegisterName[] = [
-  ...TRAPS.map((trap) => `${trap}_ERR_STATUS` as const),
-  'PHB_LEM_FIR_ACCUM',
-  'PHB_LEM_WOF',
-  'PHB_DMA_CHAN_STATUS',
-  'PHB_CPU_LOADSTORE_STATUS',
-];
 
 /** A booted PHB with a trained link. */
 export function booted(options: RigOptions = {}): Rig {

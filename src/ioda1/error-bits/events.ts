@@ -5,7 +5,7 @@
 import type { Known } from '../../hw/register.js';
 import type { TrapName } from '../../ioda/bit-lists.js';
 import type { EventSummary } from '../../ioda/error-summary.js';
-import type { PestWords, TransactionType } from '../../ioda/pest.js';
+import { type FailingOperation, OPERATIONS, type PestWords, type TransactionType } from '../../ioda/pest.js';
 import { PEST_FORMAT, type PestCause } from './pest.js';
 import { TRAP_BITS, type TrapBit } from './traps.js';
 
@@ -21,12 +21,7 @@ export interface ErrorEventDeclaration {
   readonly known: Known;
 }
 
-const LOAD = ['mmio-load'] as const;
-const STORE = ['mmio-store'] as const;
-const MMIO = ['mmio-load', 'mmio-store'] as const;
-const DMA = ['dma-write', 'dma-read'] as const;
-const MSI = ['msi'] as const;
-const OTHER = ['other'] as const;
+const { LOAD, STORE, MMIO, DMA, MSI, OTHER } = OPERATIONS;
 
 type Rest = Pick<ErrorEventDeclaration, 'types'> & Partial<ErrorEventDeclaration>;
 
@@ -96,15 +91,6 @@ export const ERROR_EVENT_NAMES = Object.keys(ERROR_EVENTS) as readonly ErrorEven
 export function trapBitOf(name: ErrorEventName): TrapBit {
   const { trap, bit } = ERROR_EVENTS[name];
   return TRAP_BITS[trap][bit]!;
-}
-
-/** What is known of the operation that met the error. */
-export interface FailingOperation {
-  /** Default: the first type the event can show. */
-  readonly type?: TransactionType;
-  readonly requesterId?: number;
-  readonly msiData?: number;
-  readonly address?: bigint;
 }
 
 /** The words an event leaves in the PE state, freeze bits included. */

@@ -3,27 +3,17 @@
  * programs; meanings mostly from PHB4, where the class agrees. Facts: ioda1-p7ioc 7.5, 7.6.
  * Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init_errors; skiboot external/pci-scripts/phberr.py.
  */
-import { msbMasks } from '../../hw/bits.js';
-import type { Known } from '../../hw/register.js';
 import { type BitList, expandBits, type TrapName } from '../../ioda/bit-lists.js';
+import { allTrapBits, classMask, type Meaning, type NamedTrapBit, namedTrapBit } from '../../ioda/trap-bits.js';
 
 /** FENCE: fences the PHB. ER: freezes PEs. log: only latches and reports. */
 export type TrapClass = 'FENCE' | 'ER' | 'log';
 
-export interface TrapBit {
-  readonly trap: TrapName;
-  readonly bit: number;
-  /** Name of the error, or the trap with the bit in brackets when it has no public meaning. */
-  readonly name: string;
-  readonly about: string;
+export interface TrapBit extends NamedTrapBit {
   readonly class: TrapClass;
   /** LEM bit the trap bit is forwarded to: every bit has one, though firmware keeps PHB 35 from it. */
   readonly lem: number;
-  /** Confidence in the meaning; the class is derived from programmed values. */
-  readonly known: Known;
 }
-
-type Meaning = readonly [name: string, about: string, known: Known];
 
 interface TrapDeclaration {
   readonly fences: BitList;
@@ -157,23 +147,14 @@ const DECLARATIONS: Readonly<Record<TrapName, TrapDeclaration>> = { PHB, OUT, IN
 
 function trapBit(trap: TrapName, bit: number): TrapBit {
   const { fences, freezes, meanings, lem, otherwise } = DECLARATIONS[trap];
-  const [name, about, known] = meanings[bit] ?? [`${trap}[${bit}]`, 'meaning unknown', 'assumed'];
   const trapClass = expandBits(fences).includes(bit) ? 'FENCE' : expandBits(freezes).includes(bit) ? 'ER' : 'log';
   const feed = lem.find(([, bits]) => expandBits(bits).includes(bit));
-  return { trap, bit, name, about, known, class: trapClass, lem: feed?.[0] ?? otherwise[trapClass] };
+  return { ...namedTrapBit(trap, bit, meanings), class: trapClass, lem: feed?.[0] ?? otherwise[trapClass] };
 }
 
-const allBits = (trap: TrapName): readonly TrapBit[] => Array.from({ length: 64 }, (_, bit) => trapBit(trap, bit));
-
-/** Every bit of every trap, indexed by bit number. */
-export const TRAP_BITS: Readonly<Record<TrapName, readonly TrapBit[]>> = {
-  PHB: allBits('PHB'),
-  OUT: allBits('OUT'),
-  INA: allBits('INA'),
-  INB: allBits('INB'),
-};
+export const TRAP_BITS = allTrapBits(trapBit);
 
 /** All bits of one class in a trap, as a register value. */
 export function trapClassMask(trap: TrapName, trapClass: TrapClass): bigint {
-  return msbMasks(...TRAP_BITS[trap].filter((entry) => entry.class === trapClass).map((entry) => entry.bit));
+  return classMask(TRAP_BITS[trap], trapClass);
 }

@@ -1,6 +1,7 @@
 /** Trace, performance and hot-plug registers of a P7IOC PHB. Facts: ioda1-p7ioc 3.14. */
 import { bit } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { unnamedMonitorRegisters } from '../../ioda/unnamed-registers.js';
 import { unnamed } from './unnamed.js';
 
 export const DEBUG_REGISTERS = {
@@ -11,11 +12,7 @@ export const DEBUG_REGISTERS = {
     about: 'What the bridge shows to the central trace; stored.',
     source: 'skiboot p7ioc hw/p7ioc-inits.c: p7ioc_init_MISC',
   },
-  PHB_PERFMON_CONFIG: unnamed(0xf88, 'read-write', 'Performance monitor setup'),
-  PHB_PERFMON_CTR0: unnamed(0xf90, 'read-write', 'Performance counter 0'),
-  PHB_PERFMON_CTR1: unnamed(0xf98, 'read-write', 'Performance counter 1'),
-  PHB_PERFMON_CTR2: unnamed(0xfa0, 'read-write', 'Performance counter 2'),
-  PHB_PERFMON_CTR3: unnamed(0xfa8, 'read-write', 'Performance counter 3'),
+  ...unnamedMonitorRegisters(unnamed),
   PHB_HOTPLUG_OVERRIDE: {
     offset: 0xfb0,
     access: 'read-write',

@@ -3,7 +3,8 @@ import { bit, bits, type FieldSpec, fieldMask } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
 import { summaryFields } from '../../ioda/error-summary.js';
 import { IODA_ADDRESS_FIELDS } from '../../ioda/ioda-access.js';
-import { INJECTION_CONTROL_FIELDS } from '../../ioda/papr-injection.js';
+import { PHB_FORMS } from '../../ioda/phb-registers.js';
+import { TRAP_SUMMARY_FIELDS } from '../../ioda/trap-registers.js';
 import { NAMES_SOURCE } from './unnamed.js';
 
 const INIT = 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init';
@@ -77,33 +78,16 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: LINEAGE,
   },
   PHB_CPU_LOADSTORE_STATUS: {
-    offset: 0x120,
-    access: 'read-only',
+    ...PHB_FORMS.PHB_CPU_LOADSTORE_STATUS,
     known: 'inferred',
     fields: SUMMARY_FIELDS,
-    about: 'Summary of errors met by loads and stores of the processor (PLSSR in dumps).',
     source: LINEAGE,
   },
-  PHB_CONFIG_DATA: {
-    offset: 0x130,
-    access: 'read-write',
-    known: 'stated',
-    about: 'Data window of a configuration cycle, in little-endian byte order; an access runs the cycle.',
-    source: CONFIG,
-  },
+  PHB_CONFIG_DATA: { ...PHB_FORMS.PHB_CONFIG_DATA, known: 'stated', source: CONFIG },
   PHB_LOCK0: lock(0x138),
   PHB_CONFIG_ADDRESS: {
-    offset: 0x140,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_CONFIG_ADDRESS,
     known: 'stated',
-    fields: {
-      ENABLE: field(bit(0), 'the cycle may run'),
-      BUS: field(bits(4, 11), 'bus number'),
-      DEVICE: field(bits(12, 16), 'device number'),
-      FUNCTION: field(bits(17, 19), 'function number'),
-      BDFN: view(bits(4, 19), 'bus, device and function in one'),
-      REGISTER: field(bits(20, 31), 'byte offset in configuration space; the low two bits do not count'),
-    },
     about: 'Target of the next configuration cycle; the PE follows from its bus, device and function.',
     source: CONFIG,
   },
@@ -125,21 +109,13 @@ export const FUNDAMENTAL_A_REGISTERS = {
   PHB_IO_BASE_ADDR: windowRegister(0x170, 'Processor-side base of the IO window.'),
   PHB_IO_BASE_MASK: windowRegister(0x178, 'Compared address bits of the IO window.'),
   PHB_IO_START_ADDR: windowRegister(0x180, 'PCI address of the first byte of the IO window.'),
-  PHB_M32_BASE_ADDR: windowRegister(0x190, 'Processor-side base of the M32 window.'),
+  PHB_M32_BASE_ADDR: { ...PHB_FORMS.PHB_M32_BASE_ADDR, known: 'stated', source: INIT },
   PHB_M32_BASE_MASK: windowRegister(
     0x198,
     'Compared address bits of the M32 window; the upper half counts as ones (M), firmware leaves it zero.',
   ),
-  PHB_M32_START_ADDR: windowRegister(0x1a0, 'PCI address of the first byte of the M32 window.'),
-  PHB_M64_UPPER_BITS: {
-    offset: 0x1f0,
-    access: 'read-write',
-    known: 'inferred',
-    writable: fieldMask(bits(0, 13)),
-    fields: { UPPER: field(bits(0, 13), 'PCI address bits above the bus address') },
-    about: 'Bits joined to every PCI address that leaves through an M64 window.',
-    source: `${INIT} (Init_16); ${LINEAGE}`,
-  },
+  PHB_M32_START_ADDR: { ...PHB_FORMS.PHB_M32_START_ADDR, known: 'stated', source: INIT },
+  PHB_M64_UPPER_BITS: { ...PHB_FORMS.PHB_M64_UPPER_BITS, known: 'inferred', source: `${INIT} (Init_16); ${LINEAGE}` },
   PHB_TCE_KILL: {
     offset: 0x210,
     access: 'write-only',
@@ -196,14 +172,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
   PHB_TCE_CAP: capability(0x258, 'TCEs', 0n),
   PHB_IRQ_CAP: capability(0x260, 'interrupts', 0x108n),
   PHB_EEH_CAP: capability(0x268, 'PEs', 0x0800_0000_0000_0000n),
-  PHB_PAPR_ERR_INJ_CTL: {
-    offset: 0x2b0,
-    access: 'read-write',
-    known: 'stated',
-    fields: INJECTION_CONTROL_FIELDS,
-    about: 'Arms the error injection that partitions may ask for.',
-    source: INJECT,
-  },
+  PHB_PAPR_ERR_INJ_CTL: { ...PHB_FORMS.PHB_PAPR_ERR_INJ_CTL, known: 'stated', source: INJECT },
   PHB_PAPR_ERR_INJ_ADDR: {
     offset: 0x2b8,
     access: 'read-write',
@@ -224,12 +193,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
     offset: 0x2c8,
     access: 'read-only',
     known: 'assumed',
-    fields: {
-      PHB: field(bit(0), 'the PHB trap holds an error'),
-      OUT: field(bit(1), 'the OUT trap holds an error'),
-      INA: field(bit(2), 'the INA trap holds an error'),
-      INB: field(bit(3), 'the INB trap holds an error'),
-    },
+    fields: TRAP_SUMMARY_FIELDS,
     about: 'Zero while no trap holds an error; which bit is which trap is a choice.',
     source: `${INIT} (Init_139); skiboot p7ioc hw/p7ioc-phb.c: p7ioc_eeh_freeze_clear`,
   },

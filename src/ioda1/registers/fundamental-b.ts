@@ -1,6 +1,7 @@
 /** Fundamental registers B of a P7IOC PHB: version, reset, control, AIB credits and tags. Facts: ioda1-p7ioc 3.12, 12.1. */
 import { bit, bits } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { RESET_FIELDS } from '../../ioda/phb-registers.js';
 import { programmed, unnamed } from './unnamed.js';
 
 const INIT = 'skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init';
@@ -50,9 +51,7 @@ export const FUNDAMENTAL_B_REGISTERS = {
     known: 'stated',
     resetKnown: 'assumed',
     fields: {
-      CORE_0: { at: bit(0), about: 'first core reset; one releases' },
-      CORE_1: { at: bit(1), about: 'second core reset; one releases' },
-      PERST: { at: bit(2), about: 'PERST output; zero asserts it' },
+      ...RESET_FIELDS,
       ERROR_REPORT: { at: bit(4), about: 'holds the internal error report macros in reset' },
     },
     about: 'Reset lines of the core and of the slot.',

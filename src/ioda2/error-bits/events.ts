@@ -4,6 +4,7 @@
  */
 import type { Known } from '../../hw/register.js';
 import type { EventSummary } from '../../ioda/error-summary.js';
+import { type FailingOperation, OPERATIONS } from '../../ioda/pest.js';
 import type { TrapName } from './bit-lists.js';
 import { encodePest, type PestCause, type PestWords, type TransactionType } from './pest.js';
 import { TRAP_BITS, type TrapBit } from './traps.js';
@@ -26,12 +27,7 @@ export interface ErrorEventDeclaration {
   readonly known: Known;
 }
 
-const LOAD = ['mmio-load'] as const;
-const STORE = ['mmio-store'] as const;
-const MMIO = ['mmio-load', 'mmio-store'] as const;
-const DMA = ['dma-write', 'dma-read'] as const;
-const MSI = ['msi'] as const;
-const OTHER = ['other'] as const;
+const { LOAD, STORE, MMIO, DMA, MSI, OTHER } = OPERATIONS;
 
 type Rest = Omit<ErrorEventDeclaration, 'trap' | 'bit' | 'reach' | 'causes' | 'keeps' | 'summary'> &
   Partial<Pick<ErrorEventDeclaration, 'causes'>>;
@@ -176,15 +172,6 @@ export function eventScope(name: ErrorEventName): EventScope {
   const errorClass = trapBitOf(name).class;
   if (errorClass === 'ER') return ERROR_EVENTS[name].reach;
   return errorClass === 'FENCE' ? 'fence' : 'none';
-}
-
-/** What is known of the operation that met the error. */
-export interface FailingOperation {
-  /** Default: the first type the event can show. */
-  readonly type?: TransactionType;
-  readonly requesterId?: number;
-  readonly msiData?: number;
-  readonly address?: bigint;
 }
 
 /** The PEST words an event leaves; the freeze bits stay zero, as in memory. Parts the event does not keep are dropped. */

@@ -2,8 +2,8 @@
  * The 64 bits of the PHB3 local error macro: meaning, class, and the trap bits that feed each.
  * Classes are those of skiboot hw/phb3.c: phb3_err_check_lem; meanings and feeds mostly follow PHB4. Facts: ioda2-phb3 7.4.
  */
-import { msbMasks } from '../../hw/bits.js';
 import type { Known } from '../../hw/register.js';
+import { classMask } from '../../ioda/trap-bits.js';
 import type { BitList, ErrorClass, TrapName } from './bit-lists.js';
 
 export interface LemBit {
@@ -114,5 +114,5 @@ export const LEM_BITS: readonly LemBit[] = [
 
 /** All LEM bits of one class, as a register value. */
 export function lemClassMask(errorClass: ErrorClass): bigint {
-  return msbMasks(...LEM_BITS.filter((entry) => entry.class === errorClass).map((entry) => entry.bit));
+  return classMask(LEM_BITS, errorClass);
 }

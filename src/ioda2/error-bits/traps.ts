@@ -2,26 +2,17 @@
  * The four error traps of PHB3, bit by bit: class, meaning, LEM bit.
  * Classes follow from the enables firmware programs; meanings mostly from PHB4. Facts: ioda2-phb3 7.3, 7.5.
  */
-import { msbMasks } from '../../hw/bits.js';
 import type { Known } from '../../hw/register.js';
+import { allTrapBits, classMask, type Meaning, type NamedTrapBit, namedTrapBit } from '../../ioda/trap-bits.js';
 import { type BitList, type ErrorClass, expandBits, TRAP_NAMES, type TrapName } from './bit-lists.js';
 import { LEM_BITS } from './lem.js';
 
-export interface TrapBit {
-  readonly trap: TrapName;
-  readonly bit: number;
-  /** Name of the error, or the trap with the bit in brackets when it has no public meaning. */
-  readonly name: string;
-  readonly about: string;
+export interface TrapBit extends NamedTrapBit {
   readonly class: ErrorClass;
   /** LEM bit the trap bit is forwarded to; undefined when it reaches none. */
   readonly lem: number | undefined;
-  /** Confidence in the meaning; the class is derived from programmed values. */
-  readonly known: Known;
   readonly lemKnown: Known | undefined;
 }
-
-type Meaning = readonly [name: string, about: string, known: Known];
 
 interface TrapDeclaration {
   readonly classes: Readonly<Record<Exclude<ErrorClass, 'none'>, BitList>>;
@@ -148,24 +139,20 @@ function classOf({ classes }: TrapDeclaration, bit: number): ErrorClass {
 
 function trapBit(trap: TrapName, bit: number): TrapBit {
   const declaration = DECLARATIONS[trap];
-  const [name, about, known] = declaration.meanings[bit] ?? [`${trap}[${bit}]`, 'meaning unknown', 'assumed'];
   const lem = LEM_BITS.find((entry) => expandBits(entry.fedBy[trap] ?? []).includes(bit));
-  return { trap, bit, name, about, known, class: classOf(declaration, bit), lem: lem?.bit, lemKnown: lem?.known };
+  return {
+    ...namedTrapBit(trap, bit, declaration.meanings),
+    class: classOf(declaration, bit),
+    lem: lem?.bit,
+    lemKnown: lem?.known,
+  };
 }
 
-const allBits = (trap: TrapName): readonly TrapBit[] => Array.from({ length: 64 }, (_, bit) => trapBit(trap, bit));
-
-/** Every bit of every trap, indexed by bit number. */
-export const TRAP_BITS: Readonly<Record<TrapName, readonly TrapBit[]>> = {
-  PHB: allBits('PHB'),
-  OUT: allBits('OUT'),
-  INA: allBits('INA'),
-  INB: allBits('INB'),
-};
+export const TRAP_BITS = allTrapBits(trapBit);
 
 /** All bits of one class in a trap, as a register value. */
 export function trapClassMask(trap: TrapName, errorClass: ErrorClass): bigint {
-  return msbMasks(...TRAP_BITS[trap].filter((entry) => entry.class === errorClass).map((entry) => entry.bit));
+  return classMask(TRAP_BITS[trap], errorClass);
 }
 
 /** All trap bits that reach a LEM bit, in trap order. */

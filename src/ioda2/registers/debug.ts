@@ -1,15 +1,12 @@
 /** Performance, debug and hotplug registers of PHB3. Facts: ioda2-phb3 3.2.6, 7.10.2. */
 import { bit } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { unnamedMonitorRegisters } from '../../ioda/unnamed-registers.js';
 import { unnamed } from './unnamed.js';
 
 export const DEBUG_REGISTERS = {
   PHB_TRACE_CONTROL: unnamed(0xf80, 'read-write', 'Trace control'),
-  PHB_PERFMON_CONFIG: unnamed(0xf88, 'read-write', 'Performance monitor setup'),
-  PHB_PERFMON_CTR0: unnamed(0xf90, 'read-write', 'Performance counter 0'),
-  PHB_PERFMON_CTR1: unnamed(0xf98, 'read-write', 'Performance counter 1'),
-  PHB_PERFMON_CTR2: unnamed(0xfa0, 'read-write', 'Performance counter 2'),
-  PHB_PERFMON_CTR3: unnamed(0xfa8, 'read-write', 'Performance counter 3'),
+  ...unnamedMonitorRegisters(unnamed),
   PHB_HOTPLUG_OVERRIDE: {
     offset: 0xfb0,
     access: 'read-write',

@@ -3,7 +3,8 @@ import { bit, bits, type FieldSpec, fieldMask, msbMask } from '../../hw/bits.js'
 import type { RegisterDeclaration } from '../../hw/register.js';
 import { summaryFields } from '../../ioda/error-summary.js';
 import { IODA_ADDRESS_FIELDS } from '../../ioda/ioda-access.js';
-import { INJECTION_CONTROL_FIELDS } from '../../ioda/papr-injection.js';
+import { PHB_FORMS } from '../../ioda/phb-registers.js';
+import { TRAP_SUMMARY_FIELDS } from '../../ioda/trap-registers.js';
 import { NAMES_SOURCE, unnamed } from './unnamed.js';
 
 const field = (at: FieldSpec, about: string) => ({ at, about });
@@ -39,11 +40,9 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: 'skiboot hw/phb3.c: phb3_read_phb_status',
   },
   PHB_CPU_LOADSTORE_STATUS: {
-    offset: 0x120,
-    access: 'read-only',
+    ...PHB_FORMS.PHB_CPU_LOADSTORE_STATUS,
     known: 'derived',
     fields: SUMMARY_FIELDS,
-    about: 'Summary of errors met by loads and stores of the processor (PLSSR in dumps).',
     source: 'linux commit af87d2fe9544 (diagnostic dump)',
   },
   PHB_DMA_MSI_NODE_ID: {
@@ -58,10 +57,8 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: NAMES_SOURCE,
   },
   PHB_CONFIG_DATA: {
-    offset: 0x130,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_CONFIG_DATA,
     known: 'stated',
-    about: 'Data window of a configuration cycle, in little-endian byte order; an access runs the cycle.',
     source: 'skiboot hw/phb3.c: PHB3_PCI_CFG_READ; qemu pnv_phb3_config_read',
   },
   PHB_LOCK0: {
@@ -73,19 +70,12 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: '(M)',
   },
   PHB_CONFIG_ADDRESS: {
-    offset: 0x140,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_CONFIG_ADDRESS,
     known: 'stated',
     fields: {
-      ENABLE: field(bit(0), 'the cycle may run'),
-      BUS: field(bits(4, 11), 'bus number'),
-      DEVICE: field(bits(12, 16), 'device number'),
-      FUNCTION: field(bits(17, 19), 'function number'),
-      BDFN: view(bits(4, 19), 'bus, device and function in one'),
-      REGISTER: field(bits(20, 31), 'byte offset in configuration space; the low two bits do not count'),
+      ...PHB_FORMS.PHB_CONFIG_ADDRESS.fields,
       PE: field(bits(40, 47), 'PE that pays for a failing cycle'),
     },
-    about: 'Target of the next configuration cycle; nothing happens until CONFIG_DATA is touched.',
     source: 'qemu pnv_phb3_find_cfg_dev',
   },
   PHB_LOCK1: {
@@ -154,13 +144,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
     about: 'Where the PELT-V stands; an error message that needs it while disabled is fatal.',
     source: 'skiboot include/phb3.h',
   },
-  PHB_M32_BASE_ADDR: {
-    offset: 0x190,
-    access: 'read-write',
-    known: 'stated',
-    about: 'Processor-side base of the M32 window.',
-    source: 'qemu pnv_phb3_check_m32',
-  },
+  PHB_M32_BASE_ADDR: { ...PHB_FORMS.PHB_M32_BASE_ADDR, known: 'stated', source: 'qemu pnv_phb3_check_m32' },
   PHB_M32_BASE_MASK: {
     offset: 0x198,
     access: 'read-write',
@@ -169,10 +153,8 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: 'qemu pnv_phb3_check_m32',
   },
   PHB_M32_START_ADDR: {
-    offset: 0x1a0,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_M32_START_ADDR,
     known: 'stated',
-    about: 'PCI address of the first byte of the M32 window.',
     source: 'skiboot hw/phb3.c: phb3_init_ioda2',
   },
   PHB_PEST_BAR: {
@@ -187,12 +169,8 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: 'skiboot include/phb3.h; phb4 RXE_MRG 51',
   },
   PHB_M64_UPPER_BITS: {
-    offset: 0x1f0,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_M64_UPPER_BITS,
     known: 'stated',
-    writable: fieldMask(bits(0, 13)),
-    fields: { UPPER: field(bits(0, 13), 'PCI address bits above the 50-bit bus address') },
-    about: 'Bits joined to every PCI address that leaves through an M64 window.',
     source: 'qemu pnv_phb3_reg_write, pnv_phb3_check_m64',
   },
   PHB_INTREP_TIMER: {
@@ -318,11 +296,8 @@ export const FUNDAMENTAL_A_REGISTERS = {
     source: 'skiboot hw/phb3.c: phb3_pci_msi_eoi, phb3_msi_set_xive',
   },
   PHB_PAPR_ERR_INJ_CTL: {
-    offset: 0x2b0,
-    access: 'read-write',
+    ...PHB_FORMS.PHB_PAPR_ERR_INJ_CTL,
     known: 'stated',
-    fields: INJECTION_CONTROL_FIELDS,
-    about: 'Arms the error injection that partitions may ask for.',
     source: 'skiboot hw/phb3.c: phb3_err_inject_finalize',
   },
   PHB_PAPR_ERR_INJ_ADDR: {
@@ -345,12 +320,7 @@ export const FUNDAMENTAL_A_REGISTERS = {
     offset: 0x2c8,
     access: 'read-only',
     known: 'assumed',
-    fields: {
-      PHB: field(bit(0), 'the PHB trap holds an error'),
-      OUT: field(bit(1), 'the OUT trap holds an error'),
-      INA: field(bit(2), 'the INA trap holds an error'),
-      INB: field(bit(3), 'the INB trap holds an error'),
-    },
+    fields: TRAP_SUMMARY_FIELDS,
     about: 'Not zero while any trap holds an error; which bit stands for which trap is a choice.',
     source: 'skiboot hw/phb3.c: phb3_eeh_freeze_clear, phb3_init_hw (Init_129); layout (M)',
   },

@@ -1,6 +1,7 @@
 /** Fundamental registers B of PHB3: version, reset, control, AIB credits and tags. Facts: ioda2-phb3 3.2.4. */
 import { bit, bits } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { RESET_FIELDS } from '../../ioda/phb-registers.js';
 import { unnamed } from './unnamed.js';
 
 /** A credit register: one 16-bit field per AIB channel. */
@@ -33,9 +34,7 @@ export const FUNDAMENTAL_B_REGISTERS = {
     reset: 0x2000_0000_0000_0000n,
     resetKnown: 'stated',
     fields: {
-      CORE_0: { at: bit(0), about: 'first core reset; one releases' },
-      CORE_1: { at: bit(1), about: 'second core reset; one releases' },
-      PERST: { at: bit(2), about: 'PERST output; zero asserts it' },
+      ...RESET_FIELDS,
       CORE_3: { at: bit(3), about: 'third core reset; one releases' },
     },
     about: 'Reset lines of the core and of the slot, all active low.',

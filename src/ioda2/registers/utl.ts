@@ -1,6 +1,7 @@
 /** UTL (upper transaction layer core) registers of PHB3. Facts: ioda2-phb3 3.2.2, 7.10.3. */
 import { bit, bits } from '../../hw/bits.js';
 import type { RegisterDeclaration } from '../../hw/register.js';
+import { unnamedUtlRegisters } from '../../ioda/unnamed-registers.js';
 import { unnamed } from './unnamed.js';
 
 /** Port events with a known meaning; status, severity and interrupt enable share the positions. */
@@ -10,8 +11,7 @@ const PORT_EVENT_FIELDS = {
 } as const;
 
 export const UTL_REGISTERS = {
-  UTL_SYS_BUS_CONTROL: unnamed(0x400, 'read-write', 'System bus control'),
-  UTL_STATUS: unnamed(0x408, 'read-only', 'Core status'),
+  ...unnamedUtlRegisters(unnamed),
   UTL_SYS_BUS_AGENT_STATUS: {
     offset: 0x410,
     access: 'write-1-to-clear',
@@ -33,20 +33,15 @@ export const UTL_REGISTERS = {
     about: 'Bus agent errors that interrupt; firmware enables 0 to 5, 8 and 9, meanings unknown.',
     source: 'skiboot hw/phb3.c: phb3_init_utl',
   },
-  UTL_SYS_BUS_BURST_SZ_CONF: unnamed(0x440, 'read-write', 'System bus burst size'),
-  UTL_REVISION_ID: unnamed(0x448, 'read-only', 'Core revision'),
   UTL_BCLK_DOMAIN_DBG1: unnamed(0x460, 'read-only', 'Bus clock debug word 1'),
   UTL_BCLK_DOMAIN_DBG2: unnamed(0x468, 'read-only', 'Bus clock debug word 2'),
   UTL_BCLK_DOMAIN_DBG3: unnamed(0x470, 'read-only', 'Bus clock debug word 3'),
   UTL_BCLK_DOMAIN_DBG4: unnamed(0x478, 'read-only', 'Bus clock debug word 4'),
   UTL_BCLK_DOMAIN_DBG5: unnamed(0x480, 'read-only', 'Bus clock debug word 5'),
   UTL_BCLK_DOMAIN_DBG6: unnamed(0x488, 'read-only', 'Bus clock debug word 6'),
-  UTL_OUT_POST_HDR_BUF_ALLOC: unnamed(0x4c0, 'read-write', 'Outbound posted header buffers'),
   UTL_OUT_POST_DAT_BUF_ALLOC: unnamed(0x4d0, 'read-write', 'Outbound posted data buffers'),
   UTL_IN_POST_HDR_BUF_ALLOC: unnamed(0x4e0, 'read-write', 'Inbound posted header buffers'),
   UTL_IN_POST_DAT_BUF_ALLOC: unnamed(0x4f0, 'read-write', 'Inbound posted data buffers'),
-  UTL_OUT_NP_BUF_ALLOC: unnamed(0x500, 'read-write', 'Outbound non-posted buffers'),
-  UTL_IN_NP_BUF_ALLOC: unnamed(0x510, 'read-write', 'Inbound non-posted buffers'),
   UTL_PCIE_TAGS_ALLOC: unnamed(0x520, 'read-write', 'Outbound PCIe tags'),
   UTL_GBIF_READ_TAGS_ALLOC: unnamed(0x530, 'read-write', 'Read tags towards the ETU'),
   UTL_PCIE_PORT_CONTROL: {
@@ -88,15 +83,6 @@ export const UTL_REGISTERS = {
     about: 'Latched root complex events, upper half shown in dumps; bit meanings unknown.',
     source: 'skiboot hw/phb3.c: phb3_init_utl, phb3_err_ER_clear',
   },
-  UTL_RC_ERR_SEVERITY: unnamed(0x568, 'read-write', 'Severity of root complex events'),
-  UTL_RC_IRQ_EN: unnamed(0x570, 'read-write', 'Root complex events that interrupt'),
-  UTL_EP_STATUS: unnamed(0x578, 'write-1-to-clear', 'Endpoint mode events'),
-  UTL_EP_ERR_SEVERITY: unnamed(0x580, 'read-write', 'Severity of endpoint mode events'),
-  UTL_EP_ERR_IRQ_EN: unnamed(0x588, 'read-write', 'Endpoint mode events that interrupt'),
-  UTL_PCI_PM_CTRL1: unnamed(0x590, 'read-write', 'Power management control 1'),
-  UTL_PCI_PM_CTRL2: unnamed(0x598, 'read-write', 'Power management control 2'),
-  UTL_GP_CTL1: unnamed(0x5a0, 'read-write', 'General purpose control 1'),
-  UTL_GP_CTL2: unnamed(0x5a8, 'read-write', 'General purpose control 2'),
   UTL_PCLK_DOMAIN_DBG1: unnamed(0x5b0, 'read-only', 'PCIe clock debug word 1'),
   UTL_PCLK_DOMAIN_DBG2: unnamed(0x5b8, 'read-only', 'PCIe clock debug word 2'),
   UTL_PCLK_DOMAIN_DBG3: unnamed(0x5c0, 'read-only', 'PCIe clock debug word 3'),

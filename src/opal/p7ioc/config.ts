@@ -9,16 +9,11 @@ import { word } from '../field-words.js';
 import { OpalStatus } from '../opal-api.js';
 import {
   allOnes,
-  type ConfigAccess,
-  type ConfigChange,
   type ConfigReadResult,
-  type ConfigSize,
   type ConfigTarget,
   checkTarget,
-  readConfig as read,
+  configCallsOf,
   swapped,
-  updateConfig as update,
-  writeConfig as write,
 } from '../pci-config.js';
 import type { RegisterPath } from './access.js';
 import type { P7iocPhb } from './phb.js';
@@ -73,15 +68,4 @@ export function* configWrite(phb: P7iocPhb, target: ConfigTarget, value: number)
   return OpalStatus.SUCCESS;
 }
 
-/** For code that knows nothing of the chip. */
-export const configOf = (phb: P7iocPhb): ConfigAccess => ({
-  configRead: (target) => configRead(phb, target),
-  configWrite: (target, value) => configWrite(phb, target, value),
-});
-
-export const readConfig = (phb: P7iocPhb, bdfn: number, offset: number, size: ConfigSize): Process<number> =>
-  read(configOf(phb), bdfn, offset, size);
-export const writeConfig = (phb: P7iocPhb, target: ConfigTarget, value: number): Process<void> =>
-  write(configOf(phb), target, value);
-export const updateConfig = (phb: P7iocPhb, target: ConfigTarget, change: ConfigChange): Process<void> =>
-  update(configOf(phb), target, change);
+export const { configOf, readConfig, writeConfig, updateConfig } = configCallsOf<P7iocPhb>({ configRead, configWrite });

@@ -3,9 +3,10 @@
  * Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init, p7ioc_phb_init_utl, p7ioc_phb_init_errors. Facts: ioda1-p7ioc 8.6, 7.4, 7.5.
  */
 import { ALL_ONES } from '../../hw/bits.js';
-import type { TrapName } from '../../ioda/bit-lists.js';
-import { type TrapSuffix, trapRegisterName } from '../../ioda/trap-registers.js';
+import { TRAP_NAMES, type TrapName } from '../../ioda/bit-lists.js';
+import { trapRegisterName } from '../../ioda/trap-registers.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda1/registers/phb.js';
+import { type TrapRouting, trapSetup } from '../bridge-init.js';
 import { word } from '../field-words.js';
 
 export type PhbWrite = readonly [register: PhbRegisterName, value: bigint];
@@ -35,15 +36,6 @@ export const PHB2_CONFIG = word(PHB_REGISTERS, 'PHB_PHB2_CONFIG', {
   MSI_64: 1,
   M32: 1,
 });
-
-export const CAPTURED_ERRORS: readonly PhbRegisterName[] = [
-  'PHB_PCIE_UTL_ERRLOG1',
-  'PHB_PCIE_UTL_ERRLOG2',
-  'PHB_PCIE_UTL_ERRLOG3',
-  'PHB_PCIE_UTL_ERRLOG4',
-  'PHB_PCIE_DLP_ERRLOG1',
-  'PHB_PCIE_DLP_ERRLOG2',
-];
 
 /** Port events that reach the trap: none of the link's while it is expected to change. */
 export const PORT_IRQS = {
@@ -75,38 +67,13 @@ export const UTL_SETUP: readonly PhbWrite[] = [
 /** Check sums in the chip's memories, all TCE tags, and failed DMA reads answered with an abort. */
 export const PHB_CONTROL = 0x7f38_0000_0000_0000n;
 
-interface TrapValues {
-  readonly lem: bigint;
-  /** Freezes and interrupts. */
-  readonly freeze: bigint;
-  readonly fence: bigint;
-}
-
-const TRAP_VALUES: Readonly<Record<TrapName, TrapValues>> = {
+/** What freezes also interrupts, and everything is latched. */
+const TRAP_ROUTING: Readonly<Record<TrapName, Omit<TrapRouting, 'statusMask'>>> = {
   PHB: { lem: 0xffff_ffff_efff_ffffn, freeze: 0x0000_0000_61c0_0000n, fence: 0xffff_ffc5_8c00_0000n },
   OUT: { lem: ALL_ONES, freeze: 0x0000_4308_0300_0000n, fence: 0x9df3_bc00_f0f0_700fn },
   INA: { lem: ALL_ONES, freeze: 0xc000_03ff_0100_6000n, fence: 0x3fff_5000_7e55_9fd8n },
   INB: { lem: ALL_ONES, freeze: 0n, fence: 0x18ff_80ff_ff7f_0000n },
 };
-const TRAPS: readonly TrapName[] = ['PHB', 'OUT', 'INA', 'INB'];
-
-/** One trap, cleared and routed, in the order of writing. */
-function trapSetup(trap: TrapName): PhbWrite[] {
-  const { lem, freeze, fence } = TRAP_VALUES[trap];
-  const values: readonly (readonly [TrapSuffix, bigint])[] = [
-    ['ERR_STATUS', ALL_ONES],
-    ['ERR1_STATUS', 0n],
-    ['ERR_LEM_ENABLE', lem],
-    ['ERR_FREEZE_ENABLE', freeze],
-    ['ERR_AIB_FENCE_ENABLE', fence],
-    ['ERR_LOG_0', 0n],
-    ['ERR_LOG_1', 0n],
-    ['ERR_STATUS_MASK', 0n],
-    ['ERR1_STATUS_MASK', 0n],
-  ];
-  return values.map(([suffix, value]) => [trapRegisterName(trap, suffix), value]);
-}
-
 /** Errors of the LEM that pass: all but the recoverable ones, which travel by the error interrupt. */
 export const LEM_MASK = {
   all: ALL_ONES,
@@ -117,7 +84,7 @@ export const LEM_MASK = {
 /** Init_98 to Init_138. */
 export const ERROR_SETUP: readonly PhbWrite[] = [
   ['PHB_LEM_ERROR_MASK', LEM_MASK.all],
-  ...TRAPS.flatMap(trapSetup),
+  ...TRAP_NAMES.flatMap((trap) => trapSetup(trap, { ...TRAP_ROUTING[trap], statusMask: 0n })),
   ['PHB_LEM_FIR_ACCUM', 0n],
   ['PHB_LEM_ACTION0', ALL_ONES],
   ['PHB_LEM_ACTION1', 0n],
@@ -126,7 +93,7 @@ export const ERROR_SETUP: readonly PhbWrite[] = [
 
 /** Init_145 to Init_152. */
 export const RUNNING_SETUP: readonly PhbWrite[] = [
-  ...TRAPS.map((trap): PhbWrite => [trapRegisterName(trap, 'ERR_IRQ_ENABLE'), TRAP_VALUES[trap].freeze]),
+  ...TRAP_NAMES.map((trap): PhbWrite => [trapRegisterName(trap, 'ERR_IRQ_ENABLE'), TRAP_ROUTING[trap].freeze]),
   ['PHB_LEM_ERROR_MASK', LEM_MASK.running],
   // DMA reads and writes may be translated ahead.
   ['PHB_TCE_PREFETCH', 0x0000_c000_0000_0000n],

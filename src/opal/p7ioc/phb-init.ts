@@ -3,10 +3,12 @@
  * the slot. Source: skiboot p7ioc hw/p7ioc-phb.c: p7ioc_phb_init and what it calls. Facts: ioda1-p7ioc 8.6.
  */
 import { ALL_ONES } from '../../hw/bits.js';
+import { CORE_ERROR_LOG_NAMES } from '../../ioda/phb-registers.js';
 import { PHB_REGISTERS } from '../../ioda1/registers/phb.js';
 import { COMMAND_FIELDS } from '../../pcie/config-header.js';
-import { delay, type Process } from '../../sim/process.js';
+import type { Process } from '../../sim/process.js';
 import { ms } from '../../sim/time.js';
+import { awaitCoreReset } from '../bridge-init.js';
 import { word } from '../field-words.js';
 import { OpalStatus } from '../opal-api.js';
 import { findAer, findExpress } from '../pci-capability.js';
@@ -21,11 +23,9 @@ import {
   rootReporting,
   writeRootPort,
 } from '../root-port.js';
-import { phbBits } from './access.js';
 import { configOf } from './config.js';
 import {
   AIB_SETUP,
-  CAPTURED_ERRORS,
   ERROR_SETUP,
   PHB_CONTROL,
   PHB2_CONFIG,
@@ -40,7 +40,6 @@ import { M32_PCI_START, type P7iocPhb } from './phb.js';
 import { loadTables } from './table-load.js';
 
 const CORE_RESET_POLL_NS = ms(1);
-const CORE_RESET_POLLS = 400;
 
 /** Leaves the PHB broken, and says why in the log, if it does not come up. */
 export function* initPhb(phb: P7iocPhb): Process<number> {
@@ -58,8 +57,9 @@ function* runInit(phb: P7iocPhb): Process<string | undefined> {
   for (const [register, value] of AIB_SETUP) yield* access.writeAsb(register, value);
   yield* writeAll(phb, decoderSetup(phb));
   yield* loadTables(phb);
-  for (const register of CAPTURED_ERRORS) yield* access.write(register, ALL_ONES);
-  const root = (yield* awaitCoreReset(phb)) ?? (yield* initRootPort(phb));
+  for (const register of CORE_ERROR_LOG_NAMES) yield* access.write(register, ALL_ONES);
+  // 48.
+  const root = (yield* awaitCoreReset(access, CORE_RESET_POLL_NS)) ?? (yield* initRootPort(phb));
   if (root !== undefined) return root;
   yield* writeAll(phb, UTL_SETUP);
   yield* access.write('PHB_RESET', RESET_RUNNING);
@@ -105,17 +105,6 @@ function decoderSetup(phb: P7iocPhb): PhbWrite[] {
 }
 
 const m32MaskBits = (phb: P7iocPhb): number => (phb.profile.m32Mask === 'corrected' ? 64 : 32);
-
-/** 48: UTL and configuration space do not answer before the core leaves reset. */
-function* awaitCoreReset(phb: P7iocPhb): Process<string | undefined> {
-  const inReset = phbBits('PHB_PCIE_DLP_TRAIN_CTL', 'DL_PGRESET');
-  for (let poll = 0; poll < CORE_RESET_POLLS; poll++) {
-    const state = yield* phb.access.read('PHB_PCIE_DLP_TRAIN_CTL');
-    if ((state & inReset) === 0n) return undefined;
-    yield* delay(CORE_RESET_POLL_NS);
-  }
-  return 'timeout waiting for the core to leave reset';
-}
 
 /** Completion timeout of its second range; ARI is forwarded. */
 const DEVICE_CONTROL_2 = 0x0022;

@@ -4,18 +4,7 @@
  */
 import type { Process } from '../../sim/process.js';
 import { OpalStatus } from '../opal-api.js';
-import {
-  allOnes,
-  type ConfigAccess,
-  type ConfigChange,
-  type ConfigReadResult,
-  type ConfigSize,
-  type ConfigTarget,
-  checkTarget,
-  readConfig as read,
-  updateConfig as update,
-  writeConfig as write,
-} from '../pci-config.js';
+import { allOnes, type ConfigReadResult, type ConfigTarget, checkTarget, configCallsOf } from '../pci-config.js';
 import { readByAsb, readByMmio, writeByMmio } from './config-cycle.js';
 import type { Phb3 } from './phb3.js';
 import { filterRead, filterWrite } from './root-filter.js';
@@ -59,15 +48,4 @@ export function* configWrite(phb: Phb3, target: ConfigTarget, value: number): Pr
   return OpalStatus.SUCCESS;
 }
 
-/** For code that knows nothing of the chip. */
-export const configOf = (phb: Phb3): ConfigAccess => ({
-  configRead: (target) => configRead(phb, target),
-  configWrite: (target, value) => configWrite(phb, target, value),
-});
-
-export const readConfig = (phb: Phb3, bdfn: number, offset: number, size: ConfigSize): Process<number> =>
-  read(configOf(phb), bdfn, offset, size);
-export const writeConfig = (phb: Phb3, target: ConfigTarget, value: number): Process<void> =>
-  write(configOf(phb), target, value);
-export const updateConfig = (phb: Phb3, target: ConfigTarget, change: ConfigChange): Process<void> =>
-  update(configOf(phb), target, change);
+export const { configOf, readConfig, writeConfig, updateConfig } = configCallsOf<Phb3>({ configRead, configWrite });

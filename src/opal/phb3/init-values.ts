@@ -4,9 +4,9 @@
  */
 import { ALL_ONES, setField } from '../../hw/bits.js';
 import type { TrapName } from '../../ioda2/error-bits/bit-lists.js';
-import type { TrapSuffix } from '../../ioda2/registers/errors.js';
 import { PBCQ_NEST_REGISTERS } from '../../ioda2/registers/pbcq.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda2/registers/phb.js';
+import type { TrapRouting } from '../bridge-init.js';
 import { word } from '../field-words.js';
 import { phbBits } from './access.js';
 
@@ -60,15 +60,6 @@ export const PHB3_CONFIG_STEPS = [
   word(PHB_REGISTERS, 'PHB_PHB3_CONFIG', { MSI_32: 1, MSI_64: 1, M32: 1 }),
 ] as const;
 
-export const CAPTURED_ERRORS: readonly PhbRegisterName[] = [
-  'PHB_PCIE_UTL_ERRLOG1',
-  'PHB_PCIE_UTL_ERRLOG2',
-  'PHB_PCIE_UTL_ERRLOG3',
-  'PHB_PCIE_UTL_ERRLOG4',
-  'PHB_PCIE_DLP_ERRLOG1',
-  'PHB_PCIE_DLP_ERRLOG2',
-];
-
 /** Port interrupts: link down is left out while the link is expected to be down. Bit 12 stays off: it would freeze all PEs. */
 export const PORT_IRQS = { 'link-up': 0xad52_8000_0000_0000n, 'link-down': 0xad42_8000_0000_0000n } as const;
 /** Acknowledges every port event but bit 10. */
@@ -92,9 +83,7 @@ export function utlSetup(link: keyof typeof PORT_IRQS): readonly RegisterWrite[]
 export const PHB_CONTROL = 0xf3a8_0edb_0000_0000n;
 export const PHB_CONTROL_NAPLES = phbBits('PHB_CONTROL', 'NON_TRANSLATE_32');
 
-type TrapValues = Readonly<Record<'lem' | 'freeze' | 'fence' | 'irq' | 'statusMask', bigint>>;
-
-export const TRAP_VALUES: Readonly<Record<TrapName, TrapValues>> = {
+export const TRAP_ROUTING: Readonly<Record<TrapName, TrapRouting & { readonly irq: bigint }>> = {
   PHB: {
     lem: ALL_ONES,
     freeze: 0x0000_0000_8080_0000n,
@@ -124,22 +113,6 @@ export const TRAP_VALUES: Readonly<Record<TrapName, TrapValues>> = {
     statusMask: 0n,
   },
 };
-
-/** One trap, cleared and routed, in the order of writing. */
-export function trapSetup(trap: TrapName): readonly (readonly [TrapSuffix, bigint])[] {
-  const { lem, freeze, fence, statusMask } = TRAP_VALUES[trap];
-  return [
-    ['ERR_STATUS', ALL_ONES],
-    ['ERR1_STATUS', 0n],
-    ['ERR_LEM_ENABLE', lem],
-    ['ERR_FREEZE_ENABLE', freeze],
-    ['ERR_AIB_FENCE_ENABLE', fence],
-    ['ERR_LOG_0', 0n],
-    ['ERR_LOG_1', 0n],
-    ['ERR_STATUS_MASK', statusMask],
-    ['ERR1_STATUS_MASK', statusMask],
-  ];
-}
 
 export const LEM_SETUP: readonly RegisterWrite[] = [
   ['PHB_LEM_FIR_ACCUM', 0n],

@@ -3,17 +3,18 @@
  * Source: skiboot hw/phb3.c: phb3_init_hw and what it calls. Facts: ioda2-phb3 8.2.
  */
 import { ALL_ONES, setField } from '../../hw/bits.js';
+import { CORE_ERROR_LOG_NAMES } from '../../ioda/phb-registers.js';
 import { TRAP_NAMES } from '../../ioda2/error-bits/bit-lists.js';
 import { trapRegisterName } from '../../ioda2/registers/errors.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../ioda2/registers/phb.js';
 import { delay, type Process } from '../../sim/process.js';
 import { ms, us } from '../../sim/time.js';
+import { awaitCoreReset, trapSetup } from '../bridge-init.js';
 import { word } from '../field-words.js';
 import { OpalStatus } from '../opal-api.js';
 import { phbBits } from './access.js';
 import {
   aibSetup,
-  CAPTURED_ERRORS,
   CORE_RESETS_RELEASED,
   foldRevision,
   LEM_ERROR_MASK,
@@ -30,8 +31,7 @@ import {
   TCE_SPECULATION,
   TCE_WATERMARK_MURANO_DD20,
   TIMEOUTS,
-  TRAP_VALUES,
-  trapSetup,
+  TRAP_ROUTING,
   utlSetup,
 } from './init-values.js';
 import { loadTables } from './mapping.js';
@@ -43,7 +43,6 @@ import { ISN_COUNT } from './tables.js';
 const ETU_RELEASE_NS = ms(100);
 const IODA_READY_NS = us(2);
 const CORE_RESET_POLL_NS = us(10);
-const CORE_RESET_POLLS = 40_000;
 const MAX_LINK_SPEED = 3;
 
 /** `boot`: the first initialisation after power-on; `reset`: inside a complete reset, with caches to load again. */
@@ -66,8 +65,9 @@ function* runInit(phb: Phb3, occasion: InitOccasion): Process<string | undefined
   for (const [register, value] of aibSetup(phb.revision)) yield* phb.access.writeAsb(register, value);
   yield* initPcieStack(phb);
   yield* initIoda(phb);
-  for (const register of CAPTURED_ERRORS) yield* phb.access.write(register, ALL_ONES);
-  const root = (yield* awaitCoreReset(phb)) ?? (yield* initRootPort(phb));
+  for (const register of CORE_ERROR_LOG_NAMES) yield* phb.access.write(register, ALL_ONES);
+  // 43.
+  const root = (yield* awaitCoreReset(phb.access, CORE_RESET_POLL_NS)) ?? (yield* initRootPort(phb));
   if (root !== undefined) return root;
   yield* writeAll(phb, utlSetup(phb.hasLink ? 'link-up' : 'link-down'));
   yield* phb.access.write('PHB_CONTROL', controlWord(phb, occasion));
@@ -143,17 +143,6 @@ function* initIoda(phb: Phb3): Process<void> {
   yield* loadTables(phb);
 }
 
-/** 43: UTL and configuration space do not answer before the core leaves reset. */
-function* awaitCoreReset(phb: Phb3): Process<string | undefined> {
-  const inReset = phbBits('PHB_PCIE_DLP_TRAIN_CTL', 'DL_PGRESET');
-  for (let poll = 0; poll < CORE_RESET_POLLS; poll++) {
-    const state = yield* phb.access.read('PHB_PCIE_DLP_TRAIN_CTL');
-    if ((state & inReset) === 0n) return undefined;
-    yield* delay(CORE_RESET_POLL_NS);
-  }
-  return 'timeout waiting for the core to leave reset';
-}
-
 /** 44 to 76. */
 function* initRootPort(phb: Phb3): Process<string | undefined> {
   yield* phb.access.write('UTL_PCIE_PORT_STATUS', ALL_ONES);
@@ -170,16 +159,14 @@ function controlWord(phb: Phb3, occasion: InitOccasion): bigint {
 /** 88 to 128: clears and routes every error; freezes and fences are live from here on. */
 function* initErrors(phb: Phb3): Process<void> {
   yield* phb.access.write('PHB_LEM_ERROR_MASK', ALL_ONES);
-  for (const trap of TRAP_NAMES) {
-    for (const [suffix, value] of trapSetup(trap)) yield* phb.access.write(trapRegisterName(trap, suffix), value);
-  }
+  for (const trap of TRAP_NAMES) yield* writeAll(phb, trapSetup(trap, TRAP_ROUTING[trap]));
   yield* writeAll(phb, LEM_SETUP);
 }
 
 /** 136 to 143. */
 function* enableErrors(phb: Phb3): Process<void> {
   for (const trap of TRAP_NAMES) {
-    yield* phb.access.write(trapRegisterName(trap, 'ERR_IRQ_ENABLE'), TRAP_VALUES[trap].irq);
+    yield* phb.access.write(trapRegisterName(trap, 'ERR_IRQ_ENABLE'), TRAP_ROUTING[trap].irq);
   }
   yield* phb.access.write('PHB_LEM_ERROR_MASK', LEM_ERROR_MASK);
   yield* phb.access.write('PHB_TCE_SPEC_CTL', TCE_SPECULATION);

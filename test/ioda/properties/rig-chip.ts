@@ -43,9 +43,16 @@ export interface LinkEvents {
   readonly planned: bigint;
 }
 
+/** The chip past its doors. */
+interface Inside {
+  readonly registers: { peek(name: 'PHB_LEM_FIR_ACCUM'): bigint };
+  peekTable(table: 'PESTA' | 'PESTB' | 'PEEV', index: number): bigint;
+}
+
 export abstract class RigChip<R extends p7ioc.Rig | phb3.Rig> implements IodaChip {
   abstract readonly layout: ChipLayout;
   protected abstract readonly linkEvents: LinkEvents;
+  protected abstract readonly phb: Inside;
   private readonly watch: MemoryWatch;
   private sent: Tlp[] = [];
 
@@ -71,9 +78,6 @@ export abstract class RigChip<R extends p7ioc.Rig | phb3.Rig> implements IodaChi
   abstract configWrite(rid: number, pe: number, answer: Answer): Observation;
   abstract msi(request: MsiRequest): Observation;
   abstract initialTves(): readonly (readonly [index: number, value: bigint])[];
-  abstract pestWord(pe: number, half: Half): bigint;
-  abstract summaryWord(word: number): bigint;
-  abstract localErrors(): bigint;
   abstract isFenced(): boolean;
   abstract heldVector(isn: number): Uint8Array;
   abstract stateOf(what: { readonly pe: number } | { readonly isn: number }): string;
@@ -217,6 +221,18 @@ export abstract class RigChip<R extends p7ioc.Rig | phb3.Rig> implements IodaChi
   }
 
   // ---- a look inside ----------------------------------------------------------------------------------------------
+
+  pestWord(pe: number, half: Half): bigint {
+    return this.phb.peekTable(PEST_HALF[half], pe);
+  }
+
+  summaryWord(word: number): bigint {
+    return this.phb.peekTable('PEEV', word);
+  }
+
+  localErrors(): bigint {
+    return this.phb.registers.peek('PHB_LEM_FIR_ACCUM');
+  }
 
   frozen(pe: number, half: Half): boolean {
     return this.pestWord(pe, half) >> 63n === 1n;

@@ -1,41 +1,58 @@
-/** A recording of the firmware driver's accesses, call by call: register reads and writes, waits, calls and what they returned. */
+/** The recorded accesses of the firmware's P7IOC driver as one stream a phase: register reads and writes of the hub, and waits. */
 import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import type { AccessSize } from '../../../src/hw/host-port.js';
+import { aibOffset, asbOffset } from '../../../src/ioda1/address-map.js';
+import { type FirmwareAccess, type FirmwarePhase, isCall } from '../../../src/replay/firmware-phases.js';
+import type { RegisterPlace } from '../../../src/replay/firmware-windows.js';
+import { readFirmwareCalls } from '../../../src/replay/read-firmware-calls.js';
 
 export type Step =
   | { readonly kind: 'read' | 'write'; readonly size: AccessSize; readonly offset: number; readonly value: bigint }
-  | { readonly kind: 'wait'; readonly ns: number }
-  | { readonly kind: 'call'; readonly name: string }
-  | { readonly kind: 'return'; readonly code: number };
+  | { readonly kind: 'wait'; readonly ns: number };
 
 export interface Phase {
   readonly name: string;
   readonly steps: readonly Step[];
 }
 
-/** The recording counts time in ticks of 512 MHz. */
-const NS_PER_TICK = 1000 / 512;
+const FILE = 'scenarios/recordings/skiboot-calls-p7ioc.calls.gz';
+const NS_PER_US = 1000;
 
-export function readPhases(): Phase[] {
-  const text = gunzipSync(readFileSync(new URL('./p7ioc.accesses.gz', import.meta.url))).toString();
-  const phases: { name: string; steps: Step[] }[] = [];
-  for (const line of text.trim().split('\n')) {
-    const [word = '', first = '', second = '0'] = line.split(' ');
-    if (word === 'phase') phases.push({ name: first, steps: [] });
-    else phases.at(-1)!.steps.push(stepOf(word, first, second));
-  }
-  return phases;
+export const readRecording = () => readFirmwareCalls(FILE, readFileSync(FILE));
+
+/** Byte of the hub's registers. */
+export function hubOffset({ window, register }: RegisterPlace): number {
+  if (window === 'hub') return register;
+  const phb = Number(window.slice(-1));
+  return (window.startsWith('aib') ? aibOffset(phb) : asbOffset(phb)) + register;
 }
 
-function stepOf(word: string, first: string, second: string): Step {
-  if (word === 'wait') return { kind: 'wait', ns: Number(first) * NS_PER_TICK };
-  if (word === 'call') return { kind: 'call', name: first };
-  if (word === 'ret') return { kind: 'return', code: Number(first) };
-  return {
-    kind: word.startsWith('R') ? 'read' : 'write',
-    size: Number(word.slice(1)) as AccessSize,
-    offset: Number.parseInt(first, 16),
-    value: BigInt(`0x${second}`),
-  };
+const wait = (us: number): Step[] => (us === 0 ? [] : [{ kind: 'wait', ns: us * NS_PER_US }]);
+
+const stepsOf = (access: FirmwareAccess): Step[] => [
+  ...wait(access.afterUs),
+  { kind: access.direction, size: access.size, offset: hubOffset(access), value: access.value },
+];
+
+function phaseOf({ name, boot, steps }: FirmwarePhase): Phase {
+  const inCalls = steps.flatMap((step) => {
+    if (isCall(step)) return step.accesses.flatMap(stepsOf);
+    return step.kind === 'sleep' ? wait(step.us) : [];
+  });
+  return { name, steps: [...boot.flatMap(stepsOf), ...inCalls] };
 }
+
+/** Registers that the recorded firmware touches, in doublewords: of the hub, and of a PHB by either window. */
+export function touchedRegisters(): Readonly<Record<'hub' | 'phb', readonly number[]>> {
+  const accesses = readRecording().phases.flatMap(({ boot, steps }) => [
+    ...boot,
+    ...steps.filter(isCall).flatMap((call) => call.accesses),
+  ]);
+  const offsets = (side: readonly FirmwareAccess[]): number[] => [
+    ...new Set(side.map(({ register }) => register - (register % 8))),
+  ];
+  const isHub = ({ window }: RegisterPlace): boolean => window === 'hub';
+  return { hub: offsets(accesses.filter(isHub)), phb: offsets(accesses.filter((access) => !isHub(access))) };
+}
+
+export const readPhases = (): Phase[] => readRecording().phases.map(phaseOf);

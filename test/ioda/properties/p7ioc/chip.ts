@@ -16,8 +16,8 @@ import {
   tve,
   vector,
 } from '../../../ioda1/rig.js';
-import type { Answer, ChipLayout, Half, MsiRequest, Observation } from '../chip.js';
-import { PEST_HALF, RigChip } from '../rig-chip.js';
+import type { Answer, ChipLayout, MsiRequest, Observation } from '../chip.js';
+import { RigChip } from '../rig-chip.js';
 import { entryOf, requesterEntry } from './dialect.js';
 
 const PE_COUNT = 128;
@@ -59,7 +59,7 @@ export class P7iocChip extends RigChip<Rig> {
     this.drain();
   }
 
-  private get phb() {
+  protected get phb() {
     return this.rig.hub.phbs[0]!;
   }
 
@@ -157,18 +157,6 @@ export class P7iocChip extends RigChip<Rig> {
   initialTves(): readonly (readonly [index: number, value: bigint])[] {
     const [first, second] = tve({ table: TCES, pe: PE, rid: RID });
     return [[TVE, (first << 64n) | second]];
-  }
-
-  pestWord(pe: number, half: Half): bigint {
-    return this.phb.peekTable(PEST_HALF[half], pe);
-  }
-
-  summaryWord(word: number): bigint {
-    return this.phb.peekTable('PEEV', word);
-  }
-
-  localErrors(): bigint {
-    return this.phb.registers.peek('PHB_LEM_FIR_ACCUM');
   }
 
   isFenced(): boolean {

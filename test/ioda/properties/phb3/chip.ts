@@ -20,8 +20,8 @@ import {
   singleM64,
   TCES,
 } from '../../../ioda2/rig.js';
-import type { Answer, ChipLayout, Half, MsiRequest, Observation } from '../chip.js';
-import { PEST_HALF, RigChip } from '../rig-chip.js';
+import type { Answer, ChipLayout, MsiRequest, Observation } from '../chip.js';
+import { RigChip } from '../rig-chip.js';
 
 const PE_COUNT = 256;
 const IVE_BYTES = 128;
@@ -74,7 +74,7 @@ export class Phb3Chip extends RigChip<Rig> {
     this.drain();
   }
 
-  private get phb() {
+  protected get phb() {
     return this.rig.machine.phbs[0]!;
   }
 
@@ -165,18 +165,6 @@ export class Phb3Chip extends RigChip<Rig> {
     return Array.from({ length: 512 }, (_, index) => [index, this.phb.peekTable('TVT', index)] as const).filter(
       ([, value]) => value !== 0n,
     );
-  }
-
-  pestWord(pe: number, half: Half): bigint {
-    return this.phb.peekTable(PEST_HALF[half], pe);
-  }
-
-  summaryWord(word: number): bigint {
-    return this.phb.peekTable('PEEV', word);
-  }
-
-  localErrors(): bigint {
-    return this.phb.registers.peek('PHB_LEM_FIR_ACCUM');
   }
 
   isFenced(): boolean {

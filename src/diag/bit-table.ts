@@ -77,6 +77,29 @@ export function declareBits(declaration: BitTableDeclaration): BitTable {
   return { register, about, source, known, byBit };
 }
 
+/** A bit as its chip declares it. */
+export interface DeclaredBit {
+  readonly bit: number;
+  readonly about: string;
+  readonly known: Known;
+  readonly lem?: number | undefined;
+}
+
+const UNKNOWN = 'meaning unknown';
+
+/** The row of a bit that its chip declares; one of which nothing is known says nothing. */
+export function rowOf(declared: DeclaredBit, errorClass: ErrorClass, signal: Signal | undefined): ErrorBitRow {
+  const { bit, about, known, lem } = declared;
+  return {
+    bits: [bit],
+    about: about.endsWith(UNKNOWN) ? '' : about,
+    class: errorClass,
+    known,
+    ...(signal === undefined ? {} : { signal }),
+    ...(lem === undefined ? {} : { lem }),
+  };
+}
+
 /** Set bits of a word, in IBM numbers (bit 0 first). */
 export function setBits(value: bigint, width = 64): number[] {
   const bits: number[] = [];

@@ -300,3 +300,13 @@ export class FirmwareRig {
     return returns;
   }
 }
+
+/** The requester of a card below the root port. */
+export const CARD = 0x100;
+
+/** Firmware that has found a card. */
+export function rigWithCard(): FirmwareRig {
+  const chip = new FlatChip();
+  chip.functions.set(CARD, configSpace('card', {}));
+  return FirmwareRig.booted(chip);
+}

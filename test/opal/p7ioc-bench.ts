@@ -1,6 +1,4 @@
 /** Firmware on the model of a P7IOC, through a port that keeps every access, and where tests change what registers answer. */
-import { CpuPort } from '../../src/hw/cpu-port.js';
-import type { AccessSize } from '../../src/hw/host-port.js';
 import { HUB_REGISTERS, type HubRegisterName } from '../../src/ioda1/registers/hub.js';
 import { PHB_REGISTERS, type PhbRegisterName } from '../../src/ioda1/registers/phb.js';
 import type { FirmwareProfileChoice } from '../../src/opal/firmware-profile.js';
@@ -12,6 +10,7 @@ import { ms } from '../../src/sim/time.js';
 import { aib, asb, HUB_ID, MWIN1, MWIN2 } from '../ioda1/layout.js';
 import { Machine, type MachineOptions } from '../ioda1/machine.js';
 import { Card } from '../ioda2/card.js';
+import { type Access, WatchedPort } from './watched-port.js';
 
 const HEAP = 0x10_0000;
 
@@ -24,32 +23,6 @@ export interface BenchOptions {
   /** Nothing in the slot of PHB 0, where a card is otherwise. */
   readonly slot?: 'empty';
   readonly chip?: Omit<MachineOptions, 'cards' | 'hubId'>;
-}
-
-export interface BenchAccess {
-  readonly operation: 'R' | 'W';
-  readonly size: AccessSize;
-  /** From the start of the hub's registers. */
-  readonly offset: number;
-  readonly value: bigint;
-}
-
-class ScriptedPort extends CpuPort {
-  readonly accesses: BenchAccess[] = [];
-  readonly answers = new Map<number, (value: bigint) => bigint>();
-
-  override *load(address: number, size: AccessSize): Process<bigint> {
-    const offset = address - MWIN1;
-    const answer = yield* super.load(address, size);
-    const value = this.answers.get(offset)?.(answer) ?? answer;
-    this.accesses.push({ operation: 'R', size, offset, value });
-    return value;
-  }
-
-  override *store(address: number, size: AccessSize, value: bigint): Process<void> {
-    this.accesses.push({ operation: 'W', size, offset: address - MWIN1, value });
-    yield* super.store(address, size, value);
-  }
 }
 
 export const hubOffset = (register: HubRegisterName): number => HUB_REGISTERS.get(register).offset;
@@ -69,12 +42,12 @@ export class Bench {
   readonly machine: Machine;
   readonly opal: OpenOpal;
   readonly log: string[] = [];
-  private readonly port: ScriptedPort;
+  private readonly port: WatchedPort;
 
   constructor(options: BenchOptions = {}) {
     const { profile = 'skiboot', phbs = [0], hubId = HUB_ID, processor = 'p7', slot, chip } = options;
     this.machine = new Machine({ cards: slot === 'empty' ? {} : { 0: this.card }, hubId, ...chip });
-    this.port = new ScriptedPort('CPU', this.machine.bus, this.machine.interrupts);
+    this.port = new WatchedPort(this.machine, MWIN1);
     this.opal = new OpenOpal(this.port, {
       heapBase: HEAP,
       hubs: [{ hubId, mwin1: MWIN1, mwin2: MWIN2, phbs, processor }],
@@ -110,15 +83,13 @@ export class Bench {
     this.port.answers.delete(offset);
   }
 
-  get accesses(): readonly BenchAccess[] {
+  get accesses(): readonly Access[] {
     return this.port.accesses;
   }
 
   /** What a call does to the hub. */
-  accessesOf(call: Process<unknown>): readonly BenchAccess[] {
-    const before = this.port.accesses.length;
-    this.run(call);
-    return this.port.accesses.slice(before);
+  accessesOf(call: Process<unknown>): readonly Access[] {
+    return this.port.accessesOf(() => this.run(call));
   }
 
   writesTo(offset: number): bigint[] {

@@ -1,5 +1,4 @@
 /** Firmware on a P7IOC: the model of the chip with a card below PHB 0, booted by OPAL, whose accesses are kept. */
-import { CpuPort } from '../../src/hw/cpu-port.js';
 import type { AccessSize } from '../../src/hw/host-port.js';
 import { asbOffset } from '../../src/ioda1/address-map.js';
 import type { HubUnit } from '../../src/ioda1/error-bits/units.js';
@@ -15,32 +14,9 @@ import { halves } from '../ioda1/encodings.js';
 import { HUB_ID, MWIN1, MWIN2, RID } from '../ioda1/layout.js';
 import { Machine, type MachineOptions } from '../ioda1/machine.js';
 import { Card } from '../ioda2/card.js';
+import { type Access, WatchedPort } from './watched-port.js';
 
 const HEAP = 0x10_0000;
-
-export interface Access {
-  readonly operation: 'R' | 'W';
-  readonly size: AccessSize;
-  /** From the start of the hub's registers. */
-  readonly offset: number;
-  readonly value: bigint;
-}
-
-/** A processor that remembers what it did, with real addresses. */
-class WatchedPort extends CpuPort {
-  readonly accesses: Access[] = [];
-
-  override *load(address: number, size: AccessSize): Process<bigint> {
-    const value = yield* super.load(address, size);
-    this.accesses.push({ operation: 'R', size, offset: address, value });
-    return value;
-  }
-
-  override *store(address: number, size: AccessSize, value: bigint): Process<void> {
-    this.accesses.push({ operation: 'W', size, offset: address, value });
-    yield* super.store(address, size, value);
-  }
-}
 
 export interface FirmwareOptions {
   readonly profile?: FirmwareProfileChoice;
@@ -63,7 +39,7 @@ export class P7iocFirmware {
   constructor({ profile = 'skiboot', phbs = [0], mwin1 = MWIN1, chip = {} }: FirmwareOptions = {}) {
     this.mwin1 = mwin1;
     this.machine = new Machine({ cards: { 0: this.card }, mwin1, profile: chip });
-    this.port = new WatchedPort('CPU', this.machine.bus, this.machine.interrupts);
+    this.port = new WatchedPort(this.machine, mwin1);
     const place = { hubId: HUB_ID, mwin1, mwin2: MWIN2, phbs };
     this.opal = new Opal(this.port, { heapBase: HEAP, hubs: [place], profile, log: (line) => this.log.push(line) });
   }
@@ -71,7 +47,6 @@ export class P7iocFirmware {
   static booted(options: FirmwareOptions = {}): P7iocFirmware {
     const firmware = new P7iocFirmware(options);
     firmware.run(firmware.opal.boot());
-    firmware.port.accesses.length = 0;
     return firmware;
   }
 
@@ -85,9 +60,7 @@ export class P7iocFirmware {
 
   /** What a call does to the hub. */
   accessesOf(call: Process<unknown>): readonly Access[] {
-    this.port.accesses.length = 0;
-    this.run(call);
-    return this.port.accesses.map((access) => ({ ...access, offset: access.offset - this.mwin1 }));
+    return this.port.accessesOf(() => this.run(call));
   }
 
   // ---- the chip, past firmware ------------------------------------------------------------------------------------

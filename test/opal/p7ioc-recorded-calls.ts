@@ -1,36 +1,34 @@
 /** Calls of the recording of the firmware's P7IOC driver, with what each did to the chip and returned. */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import type { Opal } from '../../src/opal/opal.js';
+import { type FirmwareAccess, isCall } from '../../src/replay/firmware-phases.js';
 import type { Process } from '../../src/sim/process.js';
+import { hubOffset, readRecording } from '../ioda1/firmware/accesses.js';
 
 export interface RecordedCall {
   readonly phase: string;
   readonly name: string;
   readonly args: readonly bigint[];
   /** As `W8 80220 6000000000005`; what was read is left out, as the recorded machine was a file. */
-  readonly accesses: string[];
-  returned: number;
+  readonly accesses: readonly string[];
+  readonly returned: number;
 }
 
-export function recordedCalls(): RecordedCall[] {
-  const file = new URL('../ioda1/firmware/p7ioc.accesses.gz', import.meta.url);
-  const calls: RecordedCall[] = [];
-  let phase = '';
-  let open: RecordedCall | undefined;
-  for (const line of gunzipSync(readFileSync(file)).toString().trim().split('\n')) {
-    const [word = '', ...rest] = line.split(' ');
-    if (word === 'phase') phase = rest[0]!;
-    else if (word === 'call') {
-      open = { phase, name: rest[0]!, args: rest.slice(1).map(BigInt), accesses: [], returned: 0 };
-      calls.push(open);
-    } else if (word === 'ret' && open !== undefined) {
-      open.returned = Number(rest[0]);
-      open = undefined;
-    } else open?.accesses.push(word.startsWith('R') ? `${word} ${rest[0]}` : line);
-  }
-  return calls;
+/** The interrupts of the recording are the tests' own deed. */
+const INTERRUPT = 'OPAL_HANDLE_INTERRUPT';
+
+function text(access: FirmwareAccess): string {
+  const { direction, size, value } = access;
+  const place = hubOffset(access).toString(16);
+  return direction === 'read' ? `R${size} ${place}` : `W${size} ${place} ${value.toString(16)}`;
 }
+
+export const recordedCalls = (): RecordedCall[] =>
+  readRecording().phases.flatMap(({ name: phase, steps }) =>
+    steps
+      .filter(isCall)
+      .filter(({ name }) => name !== INTERRUPT)
+      .map(({ name, args, accesses, returned }) => ({ phase, name, args, accesses: accesses.map(text), returned })),
+  );
 
 type Outcome = number | { readonly rc: number };
 

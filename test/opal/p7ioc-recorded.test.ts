@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { msbMask } from '../../src/hw/bits.js';
 import { RECORDED_MWIN1 } from '../ioda1/firmware/replay.js';
 import { RGC_IRQ } from '../ioda1/layout.js';
-import { type Access, P7iocFirmware } from './p7ioc-firmware.js';
+import { P7iocFirmware } from './p7ioc-firmware.js';
 import { call, codeOf, type RecordedCall, recordedCalls } from './p7ioc-recorded-calls.js';
+import type { Access } from './watched-port.js';
 
 const text = ({ operation, size, offset, value }: Access): string =>
   `${operation}${size} ${offset.toString(16)}${operation === 'W' ? ` ${value.toString(16)}` : ''}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeSlotId, OpalStatus, opalStatusName, slotId } from '../../src/opal/opal-api.js';
-import { configSpace, FirmwareRig, FlatChip } from './flat-chip.js';
+import { CARD, FirmwareRig, FlatChip, rigWithCard } from './flat-chip.js';
 
 const { SUCCESS, PARAMETER, PARTIAL, UNSUPPORTED, HARDWARE } = OpalStatus;
 const ONES = 0xffff_ffff_ffff_ffffn;
@@ -11,13 +11,6 @@ const M32 = 1;
 const M64 = 2;
 const IO = 3;
 const NON_SPLIT = 2;
-const CARD = 0x100;
-
-function rigWithCard(): FirmwareRig {
-  const chip = new FlatChip();
-  chip.functions.set(CARD, configSpace('card', {}));
-  return FirmwareRig.booted(chip);
-}
 
 describe('names and ids', () => {
   it('slot ids carry the bridge and the PHB', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InjectFunction, OpalStatus } from '../../src/opal/opal-api.js';
-import { configSpace, FirmwareRig, FlatChip } from './flat-chip.js';
+import { CARD, type FirmwareRig, rigWithCard } from './flat-chip.js';
 
 const { SUCCESS, PARAMETER, UNSUPPORTED } = OpalStatus;
 const ONES = 0xffff_ffff_ffff_ffffn;
@@ -9,13 +9,6 @@ const MIB = 1n << 20n;
 const M32 = 1;
 const M64 = 2;
 const NON_SPLIT = 2;
-const CARD = 0x100;
-
-function rigWithCard(): FirmwareRig {
-  const chip = new FlatChip();
-  chip.functions.set(CARD, configSpace('card', {}));
-  return FirmwareRig.booted(chip);
-}
 
 describe('error injection', () => {
   const { LD_MEM_ADDR, ST_CFG_DATA, DMA_RD_ADDR, LD_IO_ADDR } = InjectFunction;

@@ -4,41 +4,18 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { compareFirmware, countPhase, isExplained } from '../../src/replay/firmware-comparison.js';
-import { formatFirmwareComparison, formatPhase } from '../../src/replay/firmware-comparison-report.js';
+import { compareFirmware } from '../../src/replay/firmware-comparison.js';
+import { formatPhase } from '../../src/replay/firmware-comparison-report.js';
 import type { FirmwareAccess, FirmwareCallRecording } from '../../src/replay/firmware-phases.js';
 import { readFirmwareCalls } from '../../src/replay/read-firmware-calls.js';
+import { itIsTheSame } from './same-firmware.js';
 
 const FILE = 'scenarios/recordings/skiboot-calls-p7ioc.calls.gz';
 const RECORDING = readFirmwareCalls(FILE, readFileSync(FILE));
 const SAME = compareFirmware(RECORDING);
 
 describe('firmware does to a P7IOC what the real firmware does', () => {
-  it('is compared with the whole recording', () => {
-    const counts = SAME.phases.map(countPhase);
-    const sum = (of: (count: ReturnType<typeof countPhase>) => number): number =>
-      counts.reduce((all, each) => all + of(each), 0);
-    expect(SAME.phases).toHaveLength(93);
-    expect([sum((each) => each.calls), sum((each) => each.accesses), sum((each) => each.same)]).toEqual([
-      158, 18_084, 18_084,
-    ]);
-    expect(SAME.phases.reduce((all, phase) => all + phase.memoryWords, 0)).toBe(101);
-  });
-
-  it.each(SAME.phases.map((phase) => [phase.name, phase] as const))('%s', (_, phase) => {
-    const { different, missing, extra, differences } = countPhase(phase);
-    const first = formatPhase(phase)
-      .split('\n')
-      .find((line, index) => index > 0 && /^[*<>]/.test(line));
-    expect({ different, missing, extra, differences, first }).toEqual({
-      ...{ different: 0, missing: 0, extra: 0, differences: 0, first: undefined },
-    });
-  });
-
-  it('ends with nothing unexplained', () => {
-    expect(isExplained(SAME)).toBe(true);
-    expect(formatFirmwareComparison(SAME)).toMatch(/Nothing is unexplained\.$/);
-  });
+  itIsTheSame(SAME, { phases: 93, calls: 158, accesses: 18_084, memoryWords: 101 });
 });
 
 /** The recording with one access of the boot changed. */

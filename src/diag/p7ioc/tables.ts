@@ -5,7 +5,7 @@
 import { LEM_BITS } from '../../ioda1/error-bits/lem.js';
 import { TRAP_BITS, type TrapClass } from '../../ioda1/error-bits/traps.js';
 import type { ErrorClass as LemClass } from '../../ioda1/error-bits/units.js';
-import { type BitTable, declareBits, type ErrorBitRow, type ErrorClass } from '../bit-table.js';
+import { type BitTable, declareBits, type ErrorClass, rowOf } from '../bit-table.js';
 import type { Signal } from '../signals.js';
 
 const SOURCE = 'skiboot hw/p7ioc-phb.c: p7ioc_phb_init_errors; PHB4 specification for the names';
@@ -104,20 +104,9 @@ const LEM_CLASS: Readonly<Record<LemClass, ErrorClass>> = {
   INF: 'INF',
   MAL: 'INF',
 };
-const UNKNOWN = 'meaning unknown';
 
 function trapTable(trap: ChipTrap, register: string, about: string): BitTable {
-  const rows = TRAP_BITS[trap].map((entry): ErrorBitRow => {
-    const signal = TRAP_SIGNALS[trap][entry.bit];
-    return {
-      bits: [entry.bit],
-      about: entry.about === UNKNOWN ? '' : entry.about,
-      class: TRAP_CLASS[entry.class],
-      known: entry.known,
-      lem: entry.lem,
-      ...(signal === undefined ? {} : { signal }),
-    };
-  });
+  const rows = TRAP_BITS[trap].map((entry) => rowOf(entry, TRAP_CLASS[entry.class], TRAP_SIGNALS[trap][entry.bit]));
   return declareBits({ register, about, source: SOURCE, known: 'inferred', rows });
 }
 
@@ -131,16 +120,7 @@ export const P7IOC_LEM: BitTable = declareBits({
   about: 'local error macro: which group of errors',
   source: SOURCE,
   known: 'inferred',
-  rows: LEM_BITS.map((entry): ErrorBitRow => {
-    const signal = LEM_SIGNALS[entry.bit];
-    return {
-      bits: [entry.bit],
-      about: entry.about.endsWith(UNKNOWN) ? '' : entry.about,
-      class: LEM_CLASS[entry.class],
-      known: entry.known,
-      ...(signal === undefined ? {} : { signal }),
-    };
-  }),
+  rows: LEM_BITS.map((entry) => rowOf(entry, LEM_CLASS[entry.class], LEM_SIGNALS[entry.bit])),
 });
 
 export const P7IOC_SUMMARY: BitTable = declareBits({

@@ -2,7 +2,7 @@
 import { LEM_BITS } from '../../ioda2/error-bits/lem.js';
 import { NFIR_BITS, NFIR_SOURCE } from '../../ioda2/error-bits/nfir.js';
 import { TRAP_BITS } from '../../ioda2/error-bits/traps.js';
-import { type BitTable, declareBits, type ErrorBitRow, type ErrorClass } from '../bit-table.js';
+import { type BitTable, declareBits, type ErrorClass, rowOf } from '../bit-table.js';
 import type { Signal } from '../signals.js';
 
 type SignalsByBit = Readonly<Record<number, Signal>>;
@@ -103,20 +103,8 @@ const CLASS: Readonly<Record<'FENCE' | 'ER' | 'INF' | 'none', ErrorClass>> = {
   none: 'none',
 };
 
-const UNKNOWN = 'meaning unknown';
-
 function trapTable(trap: ChipTrap, about: string): BitTable {
-  const rows: ErrorBitRow[] = TRAP_BITS[trap].map((entry) => {
-    const signal = TRAP_SIGNALS[trap][entry.bit];
-    return {
-      bits: [entry.bit],
-      about: entry.about === UNKNOWN ? '' : entry.about,
-      class: CLASS[entry.class],
-      known: entry.known,
-      ...(signal === undefined ? {} : { signal }),
-      ...(entry.lem === undefined ? {} : { lem: entry.lem }),
-    };
-  });
+  const rows = TRAP_BITS[trap].map((entry) => rowOf(entry, CLASS[entry.class], TRAP_SIGNALS[trap][entry.bit]));
   return declareBits({
     register: trap,
     about,
@@ -136,16 +124,7 @@ export const PHB3_LEM = declareBits({
   about: 'local error macro: which group of errors',
   source: 'skiboot hw/phb3.c: phb3_err_check_lem',
   known: 'inferred',
-  rows: LEM_BITS.map((entry) => {
-    const signal = LEM_SIGNALS[entry.bit];
-    return {
-      bits: [entry.bit],
-      about: entry.about,
-      class: CLASS[entry.class],
-      known: entry.known,
-      ...(signal === undefined ? {} : { signal }),
-    };
-  }),
+  rows: LEM_BITS.map((entry) => rowOf(entry, CLASS[entry.class], LEM_SIGNALS[entry.bit])),
 });
 
 const NEST_SIGNALS: SignalsByBit = {

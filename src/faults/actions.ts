@@ -151,6 +151,16 @@ const failLanes: Action = onCard((card, context) => {
   return DONE;
 });
 
+/** Only links of 8 GT/s and more equalize. Such a one can be below a switch, whatever the speed of the bridge above. */
+const FIRST_EQUALISED = 3;
+
+const failEqualisations: Action = onCard((card, context) => {
+  const { maxSpeed } = card.link.options;
+  if (maxSpeed < FIRST_EQUALISED) return { missed: `the link of ${card.name} never tries 8 GT/s` };
+  card.link.failNextEqualisations(numberIn(context, 'count'));
+  return DONE;
+});
+
 export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
   'dma-write-unmapped': inPage('unmapped', strayWrite),
   'dma-read-unmapped': inPage('unmapped', strayRead),
@@ -230,10 +240,7 @@ export const FAULT_ACTIONS: Readonly<Record<FaultKind, Action>> = {
   'link-noise': onLink(noise),
   'link-retrain': onLink((link) => link.retrain()),
   'lane-failure': failLanes,
-  'equalization-failure': onCard((card, context) => {
-    card.link.failNextEqualisations(numberIn(context, 'count'));
-    return DONE;
-  }),
+  'equalization-failure': failEqualisations,
   'credit-stall': onLink(holdCredits),
 };
 

@@ -299,7 +299,6 @@ export const FAULTS = {
   'equalization-failure': {
     about: 'The next attempts of the link of the card to reach 8 GT/s fail.',
     hits: CARD,
-    chips: ['phb3'],
     parameters: { count: COUNT },
     outcome: 'Nothing at once. When the link trains next, after a reset for example, it stays at 2.5 GT/s.',
   },

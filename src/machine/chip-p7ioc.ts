@@ -4,10 +4,10 @@ import { ERROR_EVENT_NAMES } from '../ioda1/error-bits/events.js';
 import { PEST_FORMAT } from '../ioda1/error-bits/pest.js';
 import { gemBitOfPhb, HUB_UNIT_NAMES, HUB_UNITS } from '../ioda1/error-bits/units.js';
 import { HUB_REGISTERS } from '../ioda1/registers/hub.js';
-import { PHB_REGISTERS } from '../ioda1/registers/phb.js';
+import { PHB_REGISTERS, type PhbRegisterName } from '../ioda1/registers/phb.js';
 import { IODA_TABLES, iodaTableBySelector } from '../ioda1/tables.js';
 import { ERROR_RAISED, FENCED, HUB_DEAD, PE_FREEZE, PHB_RESET, UNIT_ERROR } from '../ioda1/trace.js';
-import type { Chip, RegisterSight } from './chip.js';
+import type { Chip, RegisterSight, ResetLine } from './chip.js';
 import { PHBS_PER_HUB, PowerNv7 } from './powernv7.js';
 import { POWER7_TIMING } from './timing-profile.js';
 
@@ -20,7 +20,6 @@ const WINDOWS = BigInt(IODA_TABLES.TVT.entries);
 const MSI64_BASE = 9n << 60n;
 const MVE_SHIFT = 48n;
 const selectField = (name: 'TABLE' | 'INDEX' | 'AUTOINCREMENT') => PHB_REGISTERS.field('PHB_IODA_ADDR', name).at;
-const PHB_RESET_AT = PHB_REGISTERS.get('PHB_RESET').offset;
 
 export const POWERNV7_CHIP: Chip<PowerNv7> = {
   mostPhbs: PHBS_PER_HUB,
@@ -41,12 +40,22 @@ export const POWERNV7_CHIP: Chip<PowerNv7> = {
   }),
   dmaWindow: (_pe, address) => Number(address < LOW_END ? address >> LOW_SHIFT : (address >> HIGH_SHIFT) % WINDOWS),
   reset: {
-    addresses: ({ gx }, phb) => [aibOffset(phb), asbOffset(phb)].map((offset) => gx.mwin1 + offset + PHB_RESET_AT),
-    perstReleased: PHB_REGISTERS.field('PHB_RESET', 'PERST').at,
+    lines: (machine, phb) => [
+      resetLine(machine, phb, ['PHB_RESET', 'PERST']),
+      resetLine(machine, phb, ['PHB_HOTPLUG_OVERRIDE', 'POWER']),
+    ],
     // Slot power goes off and on in between, two seconds each.
     partOfWholeNs: 6e9,
   },
 };
+
+function resetLine({ gx }: PowerNv7, phb: number, [register, bit]: [PhbRegisterName, string]): ResetLine {
+  const { offset } = PHB_REGISTERS.get(register);
+  return {
+    addresses: [aibOffset(phb), asbOffset(phb)].map((window) => gx.mwin1 + window + offset),
+    released: PHB_REGISTERS.field(register, bit).at,
+  };
+}
 
 /** Registers of the hub by their names, those of the PHB through either of its windows. */
 class P7iocSight implements RegisterSight {

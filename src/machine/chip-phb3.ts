@@ -33,8 +33,12 @@ export const POWERNV8_CHIP: Chip<PowerNv8> = {
   message: (vector) => ({ address: MSI64_BASE + BigInt(vector) * MSI_STRIDE, data: NO_DATA }),
   dmaWindow: (pe, address) => pe * 2 + Number((address >> TVE_SELECT) & 1n),
   reset: {
-    addresses: ({ addressMap }, phb) => [addressMap.phbBase(phb) + PHB_REGISTERS.get('PHB_RESET').offset],
-    perstReleased: PHB_REGISTERS.field('PHB_RESET', 'PERST').at,
+    lines: ({ addressMap }, phb) => [
+      {
+        addresses: [addressMap.phbBase(phb) + PHB_REGISTERS.get('PHB_RESET').offset],
+        released: PHB_REGISTERS.field('PHB_RESET', 'PERST').at,
+      },
+    ],
     partOfWholeNs: 2e9,
   },
 };

@@ -54,10 +54,16 @@ export interface Chip<M extends PowerMachine = PowerMachine> {
   /** The DMA window that an address of a PE goes to. */
   dmaWindow(pe: number, address: bigint): number;
   readonly reset: {
-    /** Addresses of the register that drives PERST. */
-    addresses(machine: M, phb: number): readonly number[];
-    readonly perstReleased: FieldSpec;
+    /** What holds the cards below a bridge in reset: PERST, and slot power where software switches it. */
+    lines(machine: M, phb: number): readonly ResetLine[];
     /** A reset of the whole bridge ends in a fundamental one, which is part of it if it comes within this time. */
     readonly partOfWholeNs: TimeNs;
   };
+}
+
+export interface ResetLine {
+  /** Of the register that drives it, by every way. */
+  readonly addresses: readonly number[];
+  /** Its bit there: a fundamental reset begins when it goes from 1 to 0. */
+  readonly released: FieldSpec;
 }

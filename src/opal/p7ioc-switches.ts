@@ -90,6 +90,12 @@ export const P7IOC_SWITCHES = {
     corrected: 'next error tells them until somebody reads the diagnostic data of the hub',
     source: 'hw/p7ioc.c: p7ioc_check_LEM (6.2)',
   },
+  informativeErrors: {
+    skiboot:
+      'an informational error of a PHB is forgotten as soon as it is told, so that the call for diagnostic data clears it no more, and the note of the first error is never cleared: the interrupt of the hub stays up, and no other error of that kind is told',
+    corrected: 'the call for diagnostic data clears the error and the note, and looks who else reports',
+    source: 'hw/p7ioc-phb.c: p7ioc_eeh_next_error, p7ioc_get_diag_data; hw/p7ioc.c: p7ioc_check_GEM (6.2)',
+  },
   upboundInformation: {
     skiboot: 'of the upbound bus interface, bit 32 counts as information and bit 40 as fatal',
     corrected: 'bit 40 is information, as it is programmed into the chip, and bit 32 fatal',

@@ -1,13 +1,12 @@
 /** Sees resets where they reach the cards: at the registers that make them, and on the links. */
-import { getField } from '../hw/bits.js';
+import { type FieldSpec, getField } from '../hw/bits.js';
 import { MMIO_STORE } from '../hw/system-bus.js';
-import type { Chip } from '../machine/chip.js';
 import type { AnySystem } from '../machine/system.js';
 import { LINK_STATE, LINK_STATES } from '../pcie/link.js';
 import type { TimeNs } from '../sim/time.js';
 import type { TraceRecord } from '../sim/trace.js';
 
-/** `whole-phb`: the bridge itself, and with it all below. `fundamental`: PERST of the root port alone. */
+/** `whole-phb`: the bridge itself, and with it all below. `fundamental`: PERST, or the power of the slot, below it alone. */
 export const RESET_KINDS = ['hot', 'fundamental', 'whole-phb'] as const;
 export type ResetKind = (typeof RESET_KINDS)[number];
 
@@ -19,17 +18,27 @@ export interface ResetSeen {
 
 const HOT_RESET = LINK_STATES.indexOf('hot-reset');
 
+interface Line {
+  readonly phb: number;
+  readonly released: FieldSpec;
+  /** As it was stored last. */
+  level: bigint;
+}
+
 export class ResetWatch {
   readonly resets: ResetSeen[] = [];
-  private readonly phbOfAddress = new Map<number, number>();
-  private readonly reset: Chip['reset'];
+  private readonly lineOfAddress = new Map<number, Line>();
+  private readonly partOfWholeNs: TimeNs;
 
   constructor(private readonly system: AnySystem) {
     const { chip, machine, sim } = system;
-    this.reset = chip.reset;
+    this.partOfWholeNs = chip.reset.partOfWholeNs;
     const phbIds = new Map(machine.phbs.map((phb, index) => [phb.name, index]));
     for (const index of machine.phbs.keys()) {
-      for (const address of chip.reset.addresses(machine, index)) this.phbOfAddress.set(address, index);
+      for (const { addresses, released } of chip.reset.lines(machine, index)) {
+        const line = { phb: index, released, level: 1n };
+        for (const address of addresses) this.lineOfAddress.set(address, line);
+      }
     }
     sim.trace.subscribe(
       ({ time, source, values }) => {
@@ -47,14 +56,18 @@ export class ResetWatch {
 
   private stored({ time, values }: TraceRecord): void {
     const [high, low, , valueHi, valueLo] = values;
-    const phb = this.phbOfAddress.get(high! * 2 ** 32 + low!);
-    if (phb === undefined) return;
-    const value = (BigInt(valueHi!) << 32n) | BigInt(valueLo!);
-    if (getField(value, this.reset.perstReleased) === 1n) return;
+    const line = this.lineOfAddress.get(high! * 2 ** 32 + low!);
+    if (line === undefined) return;
+    const before = line.level;
+    line.level = getField((BigInt(valueHi!) << 32n) | BigInt(valueLo!), line.released);
+    if (before === 1n && line.level === 0n) this.held(time, line.phb);
+  }
+
+  private held(time: TimeNs, phb: number): void {
     const whole = this.resets.findLast(
       ({ kind, slots }) => kind === 'whole-phb' && slots.some((name) => this.isOn(name, phb)),
     );
-    if (whole !== undefined && time - whole.timeNs < this.reset.partOfWholeNs) return;
+    if (whole !== undefined && time - whole.timeNs < this.partOfWholeNs) return;
     this.resetPhb(time, phb, 'fundamental');
   }
 

@@ -169,6 +169,22 @@ describe('a fault', () => {
     expect(machine.link.speed).toBe(1);
   });
 
+  it('of equalization misses a link that never gets there, and strikes below a switch whatever is above', () => {
+    const struck = (phbs: readonly number[]): (string | undefined)[] => {
+      const slots = new Map(
+        phbs.map((phb, i): [number, SlotOptions] => [i + 1, { device: 'nic', driver: 'none', phb }]),
+      );
+      const system = new PowerSystem({ chip: 'p7ioc', slots });
+      system.boot();
+      const engine = new FaultEngine(system.sim, [system.slot('slot1')!.faultTarget()], 'p7ioc');
+      engine.plan({ kind: 'equalization-failure', target: 'slot1', atNs: system.sim.now });
+      system.sim.run({ untilNs: system.sim.now + 1 });
+      return engine.strikes.map(({ missed }) => missed);
+    };
+    expect(struck([0])).toEqual(['the link of slot1 never tries 8 GT/s']);
+    expect(struck([0, 0])).toEqual([undefined]);
+  });
+
   it('of a link that is down misses', () => {
     const machine = new Machine();
     machine.link.surpriseRemove();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { msbMask } from '../../src/hw/bits.js';
-import { HUB_UNITS } from '../../src/ioda1/error-bits/units.js';
+import { gemBitOfPhb, HUB_UNITS } from '../../src/ioda1/error-bits/units.js';
 import { OpalEvent, OpalStatus, PciError, ResetScope, Severity } from '../../src/opal/opal-api.js';
 import { type NextError, NO_ERROR } from '../../src/opal/opal-results.js';
 import { ONES, RGC_IRQ } from '../ioda1/layout.js';
@@ -265,6 +265,59 @@ describe('an error that hardware reports', () => {
       phbError(Severity.INF),
       NO_ERROR,
     ]);
+  });
+
+  it('is information of a PHB, never cleared, and hides all that follow, unless that is corrected', () => {
+    const told = (profile: 'skiboot' | 'corrected') => {
+      const firmware = booted({ phbs: [0, 1], profile: { informativeErrors: profile } });
+      const answers = [1, 0].map((phb) => {
+        firmware.setRegister('PHB_LEM_FIR_OR_MASK', msbMask(20), phb);
+        const interrupts = firmware.handleInterrupts();
+        next(firmware, 1 - phb);
+        const answer = next(firmware, phb);
+        firmware.run(firmware.opal.pciGetPhbDiagData2(phb));
+        return [interrupts, answer, firmware.hubRegister('GEM_RIRQFIR'), firmware.hubRegister('GEM_RWOF')];
+      });
+      return [...answers, next(firmware, 1), next(firmware, 0)];
+    };
+    const information = phbError(Severity.INF);
+    const [first, second] = [msbMask(gemBitOfPhb(1)), msbMask(gemBitOfPhb(0))];
+    expect(told('skiboot')).toEqual([
+      [[RGC_IRQ], information, first, first],
+      [[], NO_ERROR, first | second, first],
+      NO_ERROR,
+      NO_ERROR,
+    ]);
+    expect(told('corrected')).toEqual([
+      [[RGC_IRQ], information, 0n, 0n],
+      [[RGC_IRQ], information, 0n, 0n],
+      NO_ERROR,
+      NO_ERROR,
+    ]);
+  });
+
+  it('is information of two PHBs one after the other: where that is corrected, the second is found when the first is cleared', () => {
+    const firmware = booted({ phbs: [0, 1], profile: { informativeErrors: 'corrected' } });
+    firmware.setRegister('PHB_LEM_FIR_OR_MASK', msbMask(20), 1);
+    firmware.setRegister('PHB_LEM_FIR_OR_MASK', msbMask(20), 0);
+    expect(firmware.handleInterrupts()).toEqual([RGC_IRQ]);
+    expect([next(firmware, 0), next(firmware, 1)]).toEqual([NO_ERROR, phbError(Severity.INF)]);
+    const events = () => firmware.run(firmware.opal.pollEvents()).events;
+    expect(events()).toBe(0n);
+    firmware.run(firmware.opal.pciGetPhbDiagData2(1));
+    expect(events()).toBe(OpalEvent.PCI_ERROR);
+    expect([next(firmware, 1), next(firmware, 0)]).toEqual([NO_ERROR, phbError(Severity.INF)]);
+    firmware.run(firmware.opal.pciGetPhbDiagData2(0));
+    expect([next(firmware, 0), firmware.hubRegister('GEM_RIRQFIR')]).toEqual([NO_ERROR, 0n]);
+  });
+
+  it('is information of the crossbar port of a PHB, which no data of the PHB clear: told once', () => {
+    const firmware = booted({ phbs: [0, 1], profile: 'corrected' });
+    firmware.setHubRegister('GEM_RWOF', msbMask(HUB_UNITS.CI_P3.gemBit));
+    firmware.setHubRegister('CI_P3_LEM_WOF', msbMask(16));
+    firmware.run(firmware.opal.handleInterrupt(RGC_IRQ));
+    const answers = [next(firmware, 0), next(firmware, 1), next(firmware, 1)];
+    expect(answers).toEqual([NO_ERROR, phbError(Severity.INF), NO_ERROR]);
   });
 
   it('is information of a PHB, and is forgotten when PEs of the PHB are thawed or the PHB is fenced', () => {

@@ -43,7 +43,10 @@ describe('a slot with several devices', () => {
     });
     expect(result.verdicts.map(({ state }) => state)).toEqual(['met', 'met', 'not-met', 'not-met']);
     const lines = timelineOf(result).map(({ who, what }) => `${who}: ${what}`);
-    expect(lines.slice(0, 2)).toEqual(['slot1.2: fault: function-error', 'slot1.2: ERR_NONFATAL  RID 03:00.2']);
+    expect(lines.slice(0, 2)).toEqual([
+      'slot1.2: fault: function-error  error completer-abort',
+      'slot1.2: ERR_NONFATAL  RID 03:00.2',
+    ]);
     expect(lines.find((line) => line.includes('FROZEN'))).toContain('(slot1.0, slot1.1, slot1.2)');
     expect(formatRun(result, { again: '' })).toContain('  slot2.1  edu  0000:05:01.0, PHB0 PE');
   });

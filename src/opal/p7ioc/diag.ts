@@ -14,6 +14,7 @@ import { type DiagSource, readCore, readErrorRegisters } from '../phb-diag.js';
 import { ROOT_PORT } from '../root-port.js';
 import { configRead } from './config.js';
 import { clearErrors } from './error-clear.js';
+import { noteNextError } from './hub-errors.js';
 import type { P7iocPhb } from './phb.js';
 
 /** A PHB that never came up has none; what is read of its root port is ones anyway. */
@@ -28,6 +29,7 @@ export function* getDiagData(phb: P7iocPhb, length: number): Process<DiagResult>
   if (error.pending && error.class === 'INF' && error.source.startsWith('PHB')) {
     yield* clearErrors(phb);
     error.setPending(false);
+    if (phb.profile.informativeErrors === 'corrected') yield* noteNextError(phb.hub);
   }
   return { rc: OpalStatus.SUCCESS, data };
 }

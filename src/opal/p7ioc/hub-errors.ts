@@ -36,6 +36,13 @@ export function* rgcInterrupt(hub: P7iocHub, irq: number): Process<void> {
   if (yield* findSource(hub)) hub.services.raisePciError(hub.phbAt(0)?.id ?? 0);
 }
 
+/** After an error was cleared: the hub notes the next one as the first; what others report meanwhile is told again. */
+export function* noteNextError(hub: P7iocHub): Process<void> {
+  const reporting = yield* hub.access.read('GEM_RIRQFIR');
+  yield* hub.access.write('GEM_RWOF', reporting);
+  if (reporting !== 0n && (yield* findSource(hub))) hub.services.raisePciError(hub.phbAt(0)?.id ?? 0);
+}
+
 /** Finds the unit that reported first. The reads without a use have no effect on the chip. */
 function* findSource({ access, error }: P7iocHub): Process<boolean> {
   if ((yield* access.read('GEM_XFIR')) === ALL_ONES) {

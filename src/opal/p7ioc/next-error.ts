@@ -41,13 +41,17 @@ export function* nextError(phb: P7iocPhb): Process<NextError> {
       return phbError(Severity.PHB_FENCED);
     case 'INF':
     case 'MAL':
-      error.setPending(false);
+      if (!awaitsDiagData(phb)) error.setPending(false);
       return phbError(Severity.INF);
     default:
       error.setPending(false);
       return NO_ERROR;
   }
 }
+
+/** The call for diagnostic data looks at what is pending; real firmware has nothing left for it. */
+const awaitsDiagData = ({ error, profile, unit }: P7iocPhb): boolean =>
+  profile.informativeErrors === 'corrected' && error.source === unit;
 
 function* malformedPacket(phb: P7iocPhb): Process<boolean> {
   const fir = yield* phb.access.readAsb('PHB_LEM_FIR_ACCUM');

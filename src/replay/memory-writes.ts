@@ -11,7 +11,8 @@ import type { RecordedAccess, RecordedMemory, RecordedNote, RecordedStep, Record
 
 const CALL = /^OPAL (PCI_SET_PE|PCI_SET_PELTV|PCI_SET_XIVE_PE) (null|\[.*\]) (-?\d+) \d+$/;
 /** The kernel gives a bus to a PE; the domain is the number of the PHB. */
-const ASSOCIATED = /pci ([0-9a-f]{4}):[0-9a-f]{2} .*Secondary bus 0x([0-9a-f]+) associated with PE#([0-9a-f]+)/;
+const ASSOCIATED =
+  /pci ([0-9a-f]{4}):[0-9a-f]{2} .*Secondary bus 0x([0-9a-f]+)(?:\.\.0x[0-9a-f]+)? associated with PE#([0-9a-f]+)/;
 
 const RESERVED_PE = 0xff;
 const EMPTY_VECTOR = 0x0000_00ff_0000_0000n;

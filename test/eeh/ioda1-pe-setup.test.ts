@@ -25,7 +25,7 @@ function threePes({ kernel }: FakeMachine): PowernvPe[] {
   const controller = { node, phbId, domain, buses: () => [{ devices }, { devices }, { devices: [device, device] }] };
   const bus = { controller, devices } as unknown as PowernvPe['bus'];
   return [1, 2, 3].map((number) => {
-    return { number, bus, deviceCount: 0, segments: new Set<number>(), mve: 0, dma: undefined };
+    return { number, bus, lastBus: number, deviceCount: 0, segments: new Set<number>(), mve: 0, dma: undefined };
   });
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { EINVAL, ENOSPC, ENOTTY } from '../../src/eeh/errno.js';
 import { LinkPower } from '../../src/eeh/pci/aspm.js';
 import { PciBusReset } from '../../src/eeh/pci/bus-reset.js';
+import type { HotplugSlot } from '../../src/eeh/pci/device.js';
 import { LinkReport } from '../../src/eeh/pci/link-report.js';
 import { PciMessages } from '../../src/eeh/pci/messages.js';
 import type { PeSetup } from '../../src/eeh/powernv/pe-setup.js';
@@ -173,12 +174,14 @@ describe('the wait after the reset of a bus', () => {
     readonly cap2?: number;
     readonly status?: readonly number[];
     readonly command?: readonly number[];
+    readonly slot?: HotplugSlot;
   }
 
   function waited(below: Below): { rc: number; waits: number[]; log: string[] } {
     const { manages = 'yes', reports = 'yes', cap = 3, cap2 = 0, status = [LINK_UP], command = [6] } = below;
     const desk = new PciDesk();
-    const { port, card } = desk.pair(below.port ?? { port: 'rootPort' });
+    const { port, card, bus } = desk.pair(below.port ?? { port: 'rootPort' });
+    if (below.slot !== undefined) Object.assign(bus, { slot: below.slot });
     if (manages === 'yes') card.capabilities.powerManagement = 0x60;
     port.capabilities.linkReporting = reports;
     desk.set(port, LNKCAP, cap);
@@ -232,6 +235,14 @@ describe('the wait after the reset of a bus', () => {
     port.subordinate = undefined;
     expect(desk.run(reset.errorReset(port, function* () {}))).toBe(ENOTTY);
     expect(desk.accesses).toHaveLength(2);
+  });
+
+  it('of a hotplug slot is waited out as well, and how it ended is of no concern', () => {
+    const slot = { id: 1n, name: 'S1', attention: 'off' } as const;
+    const failed = waited({ status: [0] });
+    const ignored = waited({ status: [0], slot });
+    expect([failed.rc, ignored.rc]).toEqual([ENOTTY, 0]);
+    expect([ignored.waits, ignored.log]).toEqual([failed.waits, failed.log]);
   });
 
   it('doubles while the card does not answer, and is worth a line from two seconds on', () => {

@@ -121,6 +121,8 @@ export class PciBus {
   bridgeControl = 0;
   /** Whether the first scan has passed: it alone reads the windows that firmware left. */
   scanned: 'yes' | 'no' = 'no';
+  /** The last bus number that the bridge passes down, used or not. */
+  lastNumber: number;
 
   constructor(
     readonly controller: PciController,
@@ -129,6 +131,7 @@ export class PciBus {
     slot?: HotplugSlot,
   ) {
     this.slot = slot;
+    this.lastNumber = number;
   }
 
   get parent(): PciBus | undefined {
@@ -151,7 +154,7 @@ export class PciBus {
 /** A BAR (0 to 5) or the expansion ROM (6) with the place it was given. */
 export interface PciResource {
   readonly index: number;
-  /** These machines have no I/O space: an `io` resource is known and never placed. */
+  /** PHB3 has no I/O space, and that of P7IOC is not used: an `io` resource is known and never placed. */
   readonly space: 'memory' | 'io';
   readonly sizeBytes: number;
   readonly width: 32 | 64;

@@ -203,7 +203,7 @@ export class PciResources {
     this.refuseResource(item.device, item.resource);
   }
 
-  /** There is no I/O space. A window is tried again without room for cards to come, a new one in any case. */
+  /** There is no I/O space, or none that is used. A window is tried again without room for cards to come, a new one in any case. */
   private refuseIo(bus: PciBus, opened: readonly PciDevice[]): void {
     for (const device of bus.devices) {
       for (const resource of device.resources) {

@@ -102,8 +102,7 @@ export class PciScan {
     const quiet = control & ~BRIDGE_CONTROL_FIELDS.MASTER_ABORT_MODE;
     yield* this.config.write(target, BRIDGE.BRIDGE_CONTROL.at, 2, quiet);
     yield* this.retryReporting(bridge);
-    const secondary = (numbers >>> 8) & 0xff;
-    const found = pass === 'scan' ? yield* this.child(bridge, secondary, control) : [];
+    const found = pass === 'scan' ? yield* this.child(bridge, numbers, control) : [];
     yield* this.config.write(target, BRIDGE.BRIDGE_CONTROL.at, 2, control);
     return found;
   }
@@ -115,13 +114,15 @@ export class PciScan {
     yield* this.express.change(bridge, 'RTCTL', { set: PCIE.RTCTL.fields!['CRS_VISIBILITY']! });
   }
 
-  private *child(bridge: PciDevice, secondary: number, control: number): Process<PciDevice[]> {
+  private *child(bridge: PciDevice, numbers: number, control: number): Process<PciDevice[]> {
     const { bus } = bridge;
     if (bridge.subordinate === undefined) {
+      const secondary = (numbers >>> 8) & 0xff;
       if (secondary <= bus.number || secondary === allOnes(1)) return [];
       const child = new PciBus(bus.controller, secondary, bridge, hotplugSlot(bridge));
       bridge.subordinate = child;
       child.bridgeControl = control;
+      child.lastNumber = (numbers >>> 16) & 0xff;
       bus.children.push(child);
       yield* this.readSpeed(bridge);
     }

@@ -1,4 +1,5 @@
 /** PE numbers of one PHB and the RIDs they own, as the powernv code keeps them. Facts: eeh-linux 2.3. */
+import { PortType } from '../../pcie/capabilities.js';
 import type { Process } from '../../sim/process.js';
 import type { PciBus, PciController } from '../pci/device.js';
 import type { TceTable } from './tce-table.js';
@@ -8,6 +9,8 @@ export interface PowernvPe {
   readonly number: number;
   /** The bus it covers whole. */
   readonly bus: PciBus;
+  /** That bus, or the last one behind a bridge to PCI: what is below such a one cannot be told apart. */
+  readonly lastBus: number;
   /** Devices set up for it; the last one to leave releases it. */
   deviceCount: number;
   readonly segments: Set<number>;
@@ -24,6 +27,12 @@ export interface PeDma {
   dropAll(): Process<void>;
 }
 
+/** A bridge to conventional PCI takes all buses below it into one PE. */
+export function takesAllBelow({ bridge }: PciBus): boolean {
+  const { pcie, portType } = bridge?.capabilities ?? { pcie: 0, portType: 0 };
+  return pcie !== 0 && portType === PortType.pciBridge;
+}
+
 export class PeNumbers {
   /** The root bus has its number set aside: the one below the reserved PE, or 1 when 0 is reserved. */
   readonly rootNumber: number;
@@ -38,7 +47,8 @@ export class PeNumbers {
   allocate(bus: PciBus): PowernvPe | undefined {
     const number = bus.isRoot ? this.rootNumber : this.highestFree();
     if (number < 0) return undefined;
-    const pe: PowernvPe = { number, bus, deviceCount: 0, segments: new Set(), mve: 0, dma: undefined };
+    const lastBus = takesAllBelow(bus) ? bus.lastNumber : bus.number;
+    const pe: PowernvPe = { number, bus, lastBus, deviceCount: 0, segments: new Set(), mve: 0, dma: undefined };
     this.inUse[number] = pe;
     return pe;
   }
@@ -48,7 +58,7 @@ export class PeNumbers {
   }
 
   ofBus(busNumber: number): PowernvPe | undefined {
-    return this.inUse.find((pe) => pe?.bus.number === busNumber);
+    return this.inUse.find((pe) => pe !== undefined && pe.bus.number <= busNumber && busNumber <= pe.lastBus);
   }
 
   /** In ascending order. */

@@ -1,5 +1,6 @@
 /**
- * Hardware PEs of buses: RID map, group vector, 32-bit segments, DMA windows; and their release when the last device goes.
+ * Hardware PEs of buses, and of all buses behind a bridge to PCI: RID map, group vector, 32-bit segments, DMA windows; and
+ * their release when the last device goes.
  * Source: linux powernv/pci-ioda.c: pnv_pci_configure_bus, pnv_ioda_setup_bus_PE, pnv_ioda_release_pe; order of calls as
  * recorded (facts: eeh-linux 24.2, 24.7).
  */
@@ -10,7 +11,7 @@ import type { MmioSegmentRequest } from '../firmware.js';
 import { hex, type PciBus, type PciController, type PciDevice } from '../pci/device.js';
 import { segmentBytes } from '../pci/windows.js';
 import type { IodaKinds } from './ioda-kind.js';
-import { PeNumbers, type PowernvPe } from './pe-numbers.js';
+import { PeNumbers, type PowernvPe, takesAllBelow } from './pe-numbers.js';
 
 export class PeSetup {
   private readonly phbs: PeNumbers[];
@@ -58,7 +59,7 @@ export class PeSetup {
     const pe = numbers.allocate(bus);
     if (pe === undefined) return undefined;
     if (!bus.isRoot) yield* this.ctx.opal.pciEehFreezeClear(phbId, pe.number, FreezeAction.ALL);
-    this.print(pe, `Secondary bus 0x${hex(bus.number, 16)} associated with PE#${hex(pe.number)}`);
+    this.print(pe, `Secondary bus ${busesOf(pe)} associated with PE#${hex(pe.number)}`);
     yield* this.setRidMap(pe, PeAction.MAP);
     yield* this.ctx.opal.pciEehFreezeClear(phbId, pe.number, FreezeAction.ALL);
     yield* this.ctx.opal.pciSetPeltv(phbId, pe.number, pe.number, PeltvAction.ADD);
@@ -99,9 +100,18 @@ export class PeSetup {
   }
 
   private *setRidMap(pe: PowernvPe, action: 0 | 1): Process<void> {
-    const match = { bus: BusCompare.ALL, device: RidCompare.IGNORE, function: RidCompare.IGNORE };
+    const match = { bus: this.compare(pe), device: RidCompare.IGNORE, function: RidCompare.IGNORE };
     const rid = pe.bus.number << 8;
     yield* this.ctx.opal.pciSetPe(pe.bus.controller.phbId, { pe: pe.number, rid, match, action });
+  }
+
+  /** How many bits of a bus number tell that it is one of the PE's. */
+  private compare({ bus, lastBus }: PowernvPe): number {
+    const count = lastBus - bus.number + 1;
+    const compare = COMPARE_OF_COUNT[count];
+    if (compare !== undefined) return compare;
+    this.ctx.log.err(`pci_bus ${bus.name}: Number of subordinate buses ${count} unsupported`);
+    return BusCompare.ALL;
   }
 
   /** An error of a bus above freezes this PE too: every ancestor's vector names it, nearest first. */
@@ -135,6 +145,20 @@ export class PeSetup {
     const bus = `${hex(controller.domain, 4)}:${hex(number, 2)}`;
     this.ctx.log.info(`pci ${bus}     : [PE# ${hex(pe.number, 2)}] ${text}`);
   }
+}
+
+const COMPARE_OF_COUNT: Readonly<Record<number, number>> = {
+  1: BusCompare.ALL,
+  2: BusCompare.BITS_7,
+  4: BusCompare.BITS_6,
+  8: BusCompare.BITS_5,
+  16: BusCompare.BITS_4,
+  32: BusCompare.BITS_3,
+};
+
+function busesOf({ bus, lastBus }: PowernvPe): string {
+  const first = `0x${hex(bus.number, 16)}`;
+  return takesAllBelow(bus) ? `${first}..0x${hex(lastBus, 16)}` : first;
 }
 
 function m32Segment(pe: number, segment: number): MmioSegmentRequest {

@@ -187,6 +187,28 @@ describe('the configuration space of a device', () => {
     expect(user.texts).toContain('EEH: Recovering PHB#0-PE#fd');
   });
 
+  it.each([
+    ['is healthy after all', false],
+    ['is passed to a guest', true],
+  ])('of a device that is unplugged while firmware is asked is judged by the PE it had, which %s', (_, passed) => {
+    const user = new User({ kernel: { drivers: [new StubDriver(AWARE)] } });
+    const { kernel, phb } = user.machine;
+    const device = kernel.device('0000:01:00.0')!;
+    const pe = kernel.pe(0, 0xfd)!;
+    const edev = edevOf(device)!;
+    phb.card = 'gone';
+    const ask = kernel.platform.getState.bind(kernel.platform);
+    kernel.platform.getState = function* (asked) {
+      if (edev.pe !== undefined) yield* kernel.removeDevice(device);
+      if (passed) Object.defineProperty(pe, 'isPassed', { value: true });
+      return yield* ask(asked);
+    };
+    const bytes = user.machine.run(user.files.config.read(device, 4, 4));
+    expect([...bytes]).toEqual([0xff, 0xff, 0xff, 0xff]);
+    expect([edev.pe, pe.falsePositives]).toEqual([undefined, passed ? 0 : 1]);
+    expect(kernel.device('0000:01:00.0')).toBeUndefined();
+  });
+
   it('has 256 bytes without extended space', () => {
     const user = new User();
     user.machine.kernel.device('0000:01:00.0')!.capabilities.configBytes = 256;

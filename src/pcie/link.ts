@@ -12,6 +12,7 @@ import { quantize, type TimeNs } from '../sim/time.js';
 import { defineTraceKind } from '../sim/trace.js';
 import { LinkEnd } from './link-end.js';
 import type { LinkError, LinkErrorListener, LinkSide } from './link-error.js';
+import { type HoldChange, LinkHolds } from './link-holds.js';
 import { FIRST_SPEED, LinkNegotiation } from './link-negotiation.js';
 import {
   ackLatencyNs,
@@ -48,10 +49,7 @@ export class Link implements LinkTiming {
 
   private current: LinkState = 'detect';
   private presence = false;
-  private perst: 'asserted' | 'deasserted' = 'asserted';
-  private power: 'on' | 'off' = 'on';
-  private hotReset: 'asserted' | 'released' = 'released';
-  private disabled = false;
+  private readonly holds = new LinkHolds();
   private partner: LinkPartner | undefined;
   private readonly negotiation: LinkNegotiation;
   private maxPayload = 256;
@@ -118,65 +116,38 @@ export class Link implements LinkTiming {
   }
 
   setPerst(level: 'asserted' | 'deasserted'): void {
-    if (level === this.perst) return;
-    this.perst = level;
-    if (this.power === 'on') this.fundamental(level);
+    this.follow(this.holds.setPerst(level));
   }
 
-  /** Slot control, power controller: a card without power is as one in fundamental reset. */
+  /** Slot control, power controller. */
   setSlotPower(power: 'on' | 'off'): void {
-    if (power === this.power) return;
-    this.power = power;
-    if (this.perst === 'deasserted') this.fundamental(power === 'off' ? 'asserted' : 'deasserted');
+    this.follow(this.holds.setSlotPower(power));
   }
 
   get slotPower(): 'on' | 'off' {
-    return this.power;
-  }
-
-  private fundamental(reset: 'asserted' | 'deasserted'): void {
-    if (reset === 'asserted') {
-      this.presence = false;
-      this.drop('detect');
-      this.partner?.resetBy('fundamental');
-    } else {
-      if (this.hotReset === 'released') this.partner?.resetReleased?.();
-      this.startDetect(this.electricalDetectNs());
-    }
-  }
-
-  /** Nothing below the link is alive. */
-  private get held(): boolean {
-    return this.perst === 'asserted' || this.power === 'off';
+    return this.holds.slotPower;
   }
 
   /** Bridge control, secondary bus reset. */
   setHotReset(level: 'asserted' | 'released'): void {
-    if (level === this.hotReset) return;
-    this.hotReset = level;
-    if (this.held) return;
-    if (level === 'asserted') {
-      this.drop('hot-reset');
-      this.partner?.resetBy('hot');
-    } else {
-      this.partner?.resetReleased?.();
-      this.startDetect(this.profile.redetectNs.value);
-    }
+    this.follow(this.holds.setHotReset(level));
   }
 
-  /** Link control, link disable. A disabled link resets what is below it as a hot reset does. */
+  /** Link control, link disable. */
   setDisabled(state: 'disabled' | 'enabled'): void {
-    const disabled = state === 'disabled';
-    if (disabled === this.disabled) return;
-    this.disabled = disabled;
-    if (this.held || this.hotReset === 'asserted') return;
-    if (disabled) {
-      this.drop('disabled');
-      this.partner?.resetBy('hot');
-    } else {
-      this.partner?.resetReleased?.();
-      this.startDetect(this.profile.redetectNs.value);
+    this.follow(this.holds.setDisabled(state));
+  }
+
+  private follow(change: HoldChange): void {
+    if (change === undefined) return;
+    if ('reset' in change) {
+      if (change.reset === 'fundamental') this.presence = false;
+      this.drop(change.rest);
+      this.partner?.resetBy(change.reset);
+      return;
     }
+    if (change.below === 'released') this.partner?.resetReleased?.();
+    this.startDetect(change.detect === 'again' ? this.profile.redetectNs.value : this.electricalDetectNs());
   }
 
   /** Goes through recovery and takes up the target speed and width. Nothing is lost. */
@@ -233,7 +204,7 @@ export class Link implements LinkTiming {
     this.down.advertise(partner.credits ?? endpointCredits(this.profile));
     this.down.releaseCredits();
     partner.resetBy('fundamental');
-    if (this.held) {
+    if (this.holds.areFundamental) {
       this.enter(this.current);
       return;
     }
@@ -285,7 +256,7 @@ export class Link implements LinkTiming {
   }
 
   private startDetect(afterNs: number): void {
-    this.drop(this.hotReset === 'asserted' ? 'hot-reset' : this.disabled ? 'disabled' : 'detect');
+    this.drop(this.holds.rest);
     if (this.partner !== undefined && this.current === 'detect') this.later(afterNs);
   }
 

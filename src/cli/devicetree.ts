@@ -50,7 +50,9 @@ export function runDeviceTree(
     return 0;
   } catch (error) {
     if (!MENDABLE.some((kind) => error instanceof kind)) throw error;
-    streams.err(error instanceof ScenarioError ? error.message : `phbsim devicetree: ${(error as Error).message}`);
+    const { message } = error as Error;
+    const unfit = error instanceof TopologyError && file !== undefined ? `${shownName(file)}: ` : '';
+    streams.err(error instanceof ScenarioError ? message : `phbsim devicetree: ${unfit}${message}`);
     return 2;
   }
 }

@@ -215,6 +215,10 @@ export function explainCommand(): Command {
       'after',
       [
         '',
+        'A log without an event is said to have none. A scenario is run once before it is printed: what the simulated',
+        'bridge does not repeat stands in it as a comment.',
+        'Exit status: 0 explained; 1 the input cannot be read, or there is no scenario of it.',
+        '',
         'Examples:',
         '  phbsim explain scenarios/logs/101-phb4-tce-fault-bcm5719-48bit-mask.txt',
         '  dmesg | phbsim explain -',

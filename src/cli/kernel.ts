@@ -15,14 +15,14 @@ import {
   type SessionResult,
 } from '../scenario/kernel-session.js';
 import { ScenarioError } from '../scenario/problems.js';
-import { readScenario } from '../scenario/read-scenario.js';
 import { DURATION_REMEDY, parseDuration } from '../scenario/reader.js';
 import type { RunOptions } from '../scenario/runner.js';
 import type { Scenario } from '../scenario/scenario.js';
 import type { TimeNs } from '../sim/time.js';
 import { HOST_STREAMS, readInput, type Streams, shownName, UnreadableInputError } from './host-streams.js';
 import { decodeText } from './input-text.js';
-import { profileFrom, profileOpener } from './profile-files.js';
+import { profileFrom } from './profile-files.js';
+import { scenarioFrom } from './scenario-input.js';
 
 export interface KernelCommandOptions {
   readonly command?: readonly string[];
@@ -41,7 +41,6 @@ type GivenOptions = KernelCommandOptions & { readonly command: readonly string[]
 
 /** What the person at the keyboard can mend, scenarios apart. */
 const MENDABLE = [UnreadableInputError, UsageError, TopologyError, FaultPlanError];
-const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 const NO_SCRIPT = 'no script: give a text with one command a line';
 const STANDARD_INPUT = '-';
 
@@ -53,11 +52,7 @@ export function runKernel(
   streams: Streams = HOST_STREAMS,
 ): number {
   try {
-    const scenario = readScenario(
-      shownName(file),
-      decodeText(shownName(file), readInput(file, streams), WANTED),
-      profileOpener(file, streams),
-    );
+    const scenario = scenarioFrom(file, options.chip, streams);
     checkProcedureOptions(options);
     const command = [...(options.command ?? []), ...(words.length > 0 ? [words.join(' ')] : [])];
     return options.procedure === undefined
@@ -103,9 +98,8 @@ function runTests(scenario: Scenario, name: ProcedureName, options: GivenOptions
   return procedureStatus(results);
 }
 
-function runOptions({ chip, seed, profile }: KernelCommandOptions, streams: Streams): RunOptions {
+function runOptions({ seed, profile }: KernelCommandOptions, streams: Streams): RunOptions {
   return {
-    ...(chip === undefined ? {} : { chip }),
     ...(seed === undefined ? {} : { seed }),
     ...(profile === undefined ? {} : { timing: profileFrom(profile, streams) }),
   };

@@ -8,24 +8,22 @@ import { TopologyError } from '../machine/topology.js';
 import { ACTIONS, type ActionDeclaration } from '../scenario/action.js';
 import { anyNotMet, formatJunit, type Outcome } from '../scenario/junit.js';
 import { ScenarioError } from '../scenario/problems.js';
-import { readScenario } from '../scenario/read-scenario.js';
 import { allMet, formatRun, type ReportOptions, runToJson } from '../scenario/report.js';
 import { runScenario } from '../scenario/runner.js';
 import { formatTimeline, timelineOf } from '../scenario/timeline.js';
 import { formatTime } from '../sim/time.js';
 import {
   HOST_STREAMS,
-  readInput,
   type Streams,
   shownName,
   UnreadableInputError,
   UnwritableOutputError,
   writeOutput,
 } from './host-streams.js';
-import { decodeText } from './input-text.js';
-import { profileFrom, profileOpener } from './profile-files.js';
+import { profileFrom } from './profile-files.js';
 import { isFolder, scenarioFiles } from './run-files.js';
 import { type Progress, progressOf } from './run-progress.js';
+import { scenarioFrom } from './scenario-input.js';
 
 export interface RunOptions {
   readonly chip?: ChipName;
@@ -40,7 +38,6 @@ export interface RunOptions {
 
 const STANDARD_INPUT = '-';
 const STANDARD_OUTPUT = '-';
-const WANTED = 'no scenario: give a YAML text such as scenarios/link-lost.yaml';
 /** What the person at the keyboard can mend. */
 const MENDABLE = [ScenarioError, UnreadableInputError, FaultPlanError, TopologyError];
 
@@ -87,10 +84,8 @@ function runAll(files: readonly string[], options: RunOptions, { streams, severa
 function runOne(file: string, options: RunOptions, streams: Streams, progress: Progress): Outcome {
   try {
     const name = shownName(file);
-    const text = decodeText(name, readInput(file, streams), WANTED);
-    const scenario = readScenario(name, text, profileOpener(file, streams));
+    const scenario = scenarioFrom(file, options.chip, streams);
     const result = runScenario(scenario, {
-      ...(options.chip === undefined ? {} : { chip: options.chip }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.profile === undefined ? {} : { timing: profileFrom(options.profile, streams) }),
       ...(options.trace === undefined ? {} : { traceCapacity: Math.max(options.trace, 1) }),
@@ -213,13 +208,14 @@ export function runCommand(): Command {
       [
         '',
         'Of several scenarios each has a line, and what went wrong; --log, --timeline or --trace show each in full.',
-        'Exit status: 0 all expectations met; 1 some not; 2 a scenario cannot be read.',
+        'Exit status: 0 all expectations met; 1 some not; 2 a scenario cannot be read, or does not fit the chip.',
         '',
         'Examples:',
         '  phbsim run scenarios/dma-write-to-unmapped-page.yaml',
         '  phbsim run scenarios/sixth-freeze.yaml --timeline',
         '  phbsim run scenarios/link-lost.yaml --json | jq .expectations',
         '  phbsim run scenarios/ --junit results.xml',
+        '  phbsim run --faults',
       ].join('\n'),
     );
   return command.action((paths: string[], options: RunOptions & { faults?: boolean; actions?: boolean }) => {

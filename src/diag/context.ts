@@ -136,7 +136,7 @@ export class ContextReader {
 
   #readPci(line: number, text: string): void {
     this.machine.read(text);
-    const blocked = NO_PE.exec(text);
+    const blocked = text.includes(') blocked') ? NO_PE.exec(text) : null;
     if (blocked) keep(this.#withoutPe, { line, address: blocked[1]!, text: blocked[2]! });
   }
 

@@ -196,7 +196,7 @@ export function explainDump(dump: Dump, context: LogContext): Explanation {
   const sure = culprit?.role === 'possible' ? undefined : culprit;
   const address = sure?.entry.location;
   const dmaAddress = address?.kind === 'dma' ? address.address : undefined;
-  const reading = dmaAddress === undefined ? undefined : readDmaAddress(dmaAddress).advice;
+  const reading = dmaAddress === undefined ? undefined : readDmaAddress(dmaAddress, dump.chip).advice;
   return {
     dump,
     event,

@@ -85,10 +85,10 @@ function linkNotes({ evidence, event }: NoteInput): string[] {
   return notes;
 }
 
-function addressNotes({ culprit, event }: NoteInput): string[] {
+function addressNotes({ culprit, event, evidence }: NoteInput): string[] {
   if (!event.startsWith('dma-') || culprit === undefined) return [];
   const { location } = culprit.entry;
-  if (location.kind === 'dma') return [readDmaAddress(location.address).text];
+  if (location.kind === 'dma') return [readDmaAddress(location.address, evidence.chip.chip).text];
   return ['The DMA address was not recorded, as usual when the fault shows only after the TCE was fetched.'];
 }
 
@@ -115,6 +115,7 @@ function stateNotes({ states, evidence, event }: NoteInput): string[] {
       );
     }
     if (
+      state.role !== 'all-ones' &&
       hasCause(state.entry, 'CONFIG_WRITE') &&
       event !== 'config-write-refused' &&
       state.entry.location.kind === 'config'

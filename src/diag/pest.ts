@@ -5,6 +5,7 @@
 import type { PestEntry as EntryOf, TransactionType } from '../ioda/pest.js';
 import { PEST_FORMAT, type PestCause } from '../ioda1/error-bits/pest.js';
 import { setBits } from './bit-table.js';
+import { type DmaWindowKind, dmaWindowOf } from './dma-address.js';
 import type { DiagChip, PestPair } from './layout.js';
 
 type PestFields = EntryOf<PestCause>;
@@ -54,7 +55,7 @@ const ADDRESS_48 = (1n << 48n) - 1n;
 /** What the address word of an entry means. */
 export type PestAddress =
   | { readonly kind: 'not-recorded' }
-  | { readonly kind: 'dma'; readonly address: bigint; readonly window: 'bypass' | '32-bit' | 'none' }
+  | { readonly kind: 'dma'; readonly address: bigint; readonly window: DmaWindowKind }
   | { readonly kind: 'mmio'; readonly address: bigint; readonly window?: undefined }
   | { readonly kind: 'config'; readonly bdfn: number; readonly register: number };
 
@@ -78,14 +79,8 @@ export function isConfigCycle(fields: Pick<PestFields, 'causes' | 'transactionTy
 
 const OUTBOUND_TYPES: readonly TransactionType[] = ['mmio-load', 'mmio-store'];
 
-/** The windows that the OS sets up: 0 to 2 GiB, and bypass by PCI address bit 59. Facts: phb4-diag 4.2. */
-function windowOf(address: bigint): 'bypass' | '32-bit' | 'none' {
-  if (((address >> 59n) & 1n) === 1n) return 'bypass';
-  return address < 0x8000_0000n ? '32-bit' : 'none';
-}
-
 /** B of a config error holds bus, device, function and register offset. Derived from two real dumps. */
-function locate(fields: PestFields): PestAddress {
+function locate(fields: PestFields, chip: DiagChip): PestAddress {
   const { address } = fields;
   if (address === 0n) return { kind: 'not-recorded' };
   if (isConfigCycle(fields)) {
@@ -93,7 +88,7 @@ function locate(fields: PestFields): PestAddress {
   }
   const outbound = fields.causes.includes('MMIO_CAUSE') || OUTBOUND_TYPES.includes(fields.transactionType);
   if (outbound) return { kind: 'mmio', address: address & ADDRESS_48 };
-  return { kind: 'dma', address, window: windowOf(address) };
+  return { kind: 'dma', address, window: dmaWindowOf(address, chip) };
 }
 
 function isImplausible(a: bigint, fields: PestFields, chip: DiagChip): boolean {
@@ -111,7 +106,7 @@ export function decodePestEntry({ a, b }: PestPair, chip: DiagChip): PestEntry {
     a,
     b,
     hasRecord: (a & ~FREEZE_BIT) !== 0n,
-    location: locate(whole),
+    location: locate(whole, chip),
     implausible: isImplausible(a, whole, chip),
   };
 }

@@ -168,7 +168,8 @@ function headline(event: FaultEvent, index: number): string {
 }
 
 function itemText({ text, line }: EvidenceItem): string {
-  return line === undefined ? text : `${text} (line ${line})`;
+  // Binary data have no lines.
+  return line === undefined || line === 0 ? text : `${text} (line ${line})`;
 }
 
 function peRoles(event: FaultEvent): string[] {
@@ -260,7 +261,7 @@ export function formatReport(explanation: LogExplanation, name: string): string 
           `The log goes on with more events: from line ${explanation.stoppedAt} on, lines were only counted. Give that part by itself.`,
         ];
   return [
-    `${name}: ${count} in ${lineCount} lines`,
+    `${name}: ${count}${lineCount === 0 ? '' : ` in ${lineCount} lines`}`,
     ...sections,
     ...more,
     ...(rest.length === 0 ? [] : [rest.join('\n')]),

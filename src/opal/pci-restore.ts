@@ -59,11 +59,9 @@ export function* restoreDevices(phb: PciHost, devices: readonly PciDevice[]): Pr
 
 function* restoreBuses(phb: PciHost, devices: readonly PciDevice[], restored: PciDevice[]): Process<void> {
   for (const device of devices) {
-    if (!(yield* restoreBus(phb, device))) {
-      // What is below it cannot answer either (M).
-      phb.log(`${formatBdfn(device.bdfn)} does not answer after the reset`);
-      continue;
-    }
+    // Firmware says nothing of one that is silent: its card may be gone, or, on a bridge that blocks configuration requests
+    // to a frozen PE, the kernel has yet to thaw it. What is below it cannot answer either (M).
+    if (!(yield* restoreBus(phb, device))) continue;
     restored.push(device);
     yield* restoreBuses(phb, device.children, restored);
   }

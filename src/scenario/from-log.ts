@@ -4,7 +4,7 @@
  */
 import type { FaultEvent } from '../diag/fault/fault.js';
 import { CHIPS } from '../machine/chips.js';
-import { draftHubScenario } from './hub-draft.js';
+import { draftHubScenario, draftSilentHub } from './hub-draft.js';
 import { draftScenario, type Hope, NoScenarioError, type ScenarioDraft } from './log-draft.js';
 import { readScenario } from './read-scenario.js';
 import { type RunResult, runScenario } from './runner.js';
@@ -26,8 +26,11 @@ export function scenarioFromLog(log: LogScenario): string {
 }
 
 function draftOf(event: FaultEvent): ScenarioDraft {
-  if (event.hub !== undefined) return draftHubScenario(event, event.hub);
-  return draftScenario(event, CHIPS[event.chip === 'p7ioc' ? 'p7ioc' : 'phb3'].mostPhbs);
+  const { chip, hub, primary } = event;
+  if (hub !== undefined) return draftHubScenario(event, hub);
+  const { mostPhbs } = CHIPS[chip === 'p7ioc' ? 'p7ioc' : 'phb3'];
+  if (chip === 'p7ioc' && primary?.event === 'dead') return draftSilentHub(event, mostPhbs);
+  return draftScenario(event, mostPhbs);
 }
 
 function tried(log: LogScenario, draft: ScenarioDraft): string {
@@ -62,9 +65,14 @@ function nameOf({ source, number }: LogScenario): string {
   return `${stem === '' ? 'log' : stem.slice(0, 60).replace(/-+$/, '')}-event-${number}`;
 }
 
+/** Binary data have no lines. */
+function linesOf({ lines: { first, last } }: FaultEvent): string {
+  return first === 0 ? '' : `lines ${first} to ${last} of `;
+}
+
 function textOf(log: LogScenario, draft: ScenarioDraft, hopes: readonly Hope[]): string {
   const { event, source, number } = log;
-  const from = `Written by phbsim explain --scenario from lines ${event.lines.first} to ${event.lines.last} of ${source} (event ${number}).`;
+  const from = `Written by phbsim explain --scenario from ${linesOf(event)}${source} (event ${number}).`;
   const about = `${event.verdict} So says the log; here the same strikes a simulated machine.`;
   const remarks = draft.remarks.length === 0 ? [] : ['Not as in the log:', ...draft.remarks.map((each) => `- ${each}`)];
   return [

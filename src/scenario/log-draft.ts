@@ -59,10 +59,15 @@ function busOf(event: FaultEvent): number | undefined {
   return device === undefined ? undefined : Number.parseInt(device.address.slice(5, 7), 16);
 }
 
+/** That of the log, if the simulated chip has as many. */
+export function phbOf({ phb }: FaultEvent, phbs: number): number {
+  return phb !== undefined && phb < phbs ? phb : 0;
+}
+
 /** A card on the same bus as in the log, so that its requester ID is the same: behind a switch, unless it is alone. */
 function placeOf(event: FaultEvent, phbs: number): Place {
   const bus = busOf(event);
-  const phb = event.phb !== undefined && event.phb < phbs ? event.phb : 0;
+  const phb = phbOf(event, phbs);
   if (bus === BUS_ALONE) return { slots: 1, target: 1, phb, bus };
   const { first, last, step } = SLOT_BUSES[event.chip === 'p7ioc' ? 'p7ioc' : 'phb3'];
   if (bus === undefined || bus < first || bus > last || (bus - first) % step !== 0) {
@@ -165,7 +170,9 @@ function hopesOf(event: FaultEvent, strike: Strike, place: Place): Hope[] {
   else if (strike.kind === 'foreign-requester') hopes.push({ item: flow({ 'not-fenced': phb }), essential: true });
   else hopes.push({ item: flow({ freeze: slot, within }), essential: true }, ...causeHopes(strike, slot, within));
   hopes.push(...pestHopes(event, strike, slot, within), ...dumpHopes(event, within));
-  hopes.push(...outcomeHopes(event, slot, within));
+  // Nobody recovers a stranger's PE: a run that waited for it would wait to its end.
+  const outcomes = outcomeHopes(event, slot, within);
+  hopes.push(...outcomes.filter(({ inLog }) => strike.kind !== 'foreign-requester' || inLog !== undefined));
   for (let other = 1; other <= place.slots; other++) {
     const alone = event.severity === 'pe-frozen' || event.severity === 'informative';
     if (other !== place.target && alone) hopes.push({ item: flow({ untouched: `slot${other}` }) });
@@ -186,7 +193,7 @@ const word = (value: bigint): string => `0x${value.toString(16).padStart(16, '0'
 /** Both words, the first one, or the reason why neither. A stranger's PE has no slot to name it by. */
 function pestHopes(event: FaultEvent, { kind }: Strike, slot: string, within: string): Hope[] {
   const culprit = event.primary?.reading?.culprit;
-  if (culprit === undefined || !isSimulated(event)) return [];
+  if (culprit === undefined || !isSimulated(event) || event.primary?.event === 'dead') return [];
   const { a, b } = culprit.entry;
   const [line] = formatPest([...Array.from({ length: culprit.first }, () => ({ a: 0n, b: 0n })), { a, b }]);
   const printed = { item: flow({ log: quoted(line ?? ''), within }) };
@@ -199,9 +206,11 @@ function pestHopes(event: FaultEvent, { kind }: Strike, slot: string, within: st
 }
 
 /** Words of the register dump as the kernel prints them: those of our chips have the same layout here. */
-function dumpHopes(event: FaultEvent, within: string): Hope[] {
+export function dumpHopes(event: FaultEvent, within: string): Hope[] {
   const dump = event.primary?.dump;
   if (dump === undefined || !isSimulated(event)) return [];
+  // Linux asks firmware for no registers of a bridge that it finds dead.
+  if (event.chip === 'phb3' && event.primary?.event === 'dead') return [];
   const layout: DiagLayout = CHIPS[dump.chip].layout;
   return layout.lines.flatMap((line): Hope[] => {
     if (line.fields.some((field) => !dump.words.has(field))) return [];
@@ -224,6 +233,18 @@ function outcomeHopes(event: FaultEvent, slot: string, within: string): Hope[] {
   // To its end, also where the log stops before.
   if (recovery === undefined || recovery.outcome === 'unknown') hopes.push({ item: flow({ recovered: slot, within }) });
   if (recovery === undefined) return hopes;
+  hopes.push(...outcomeSteps(event, within));
+  if (recovery.outcome === 'recovered')
+    hopes.push({ item: flow({ recovered: slot, within }), inLog: 'the device recovers' });
+  if (recovery.outcome === 'not-recovered')
+    hopes.push({ item: flow({ failed: slot, within }), inLog: 'Linux gives the device up' });
+  return hopes;
+}
+
+/** What Linux said of how often it failed and how it ended. */
+export function outcomeSteps({ recovery }: FaultEvent, within: string): Hope[] {
+  if (recovery === undefined) return [];
+  const hopes: Hope[] = [];
   const { failures } = recovery;
   if (failures !== undefined) {
     const text = `has failed ${failures} times in the last hour`;
@@ -234,10 +255,6 @@ function outcomeHopes(event: FaultEvent, slot: string, within: string): Hope[] {
     if (step === undefined) continue;
     hopes.push({ item: flow({ log: quoted(`EEH: ${text}`), within }), inLog: `"EEH: ${text}" (line ${step.line})` });
   }
-  if (recovery.outcome === 'recovered')
-    hopes.push({ item: flow({ recovered: slot, within }), inLog: 'the device recovers' });
-  if (recovery.outcome === 'not-recovered')
-    hopes.push({ item: flow({ failed: slot, within }), inLog: 'Linux gives the device up' });
   return hopes;
 }
 
@@ -252,6 +269,10 @@ const CHIP_NAMES: Readonly<Record<FaultEvent['chip'], string>> = {
   unknown: 'a bridge of unknown kind',
 };
 
+export function phbRemarks(event: FaultEvent, { phb }: { readonly phb: number }): string[] {
+  return event.phb === undefined || event.phb === phb ? [] : [`PHB ${event.phb} of the log is PHB ${phb} here.`];
+}
+
 function remarksOf(event: FaultEvent, strike: Strike, place: Place): string[] {
   const remarks: string[] = [];
   if (!isSimulated(event)) {
@@ -259,8 +280,7 @@ function remarksOf(event: FaultEvent, strike: Strike, place: Place): string[] {
       `The log is of ${CHIP_NAMES[event.chip]}. This scenario runs on a PHB3: same fault, same recovery; registers and PEST words differ.`,
     );
   }
-  if (event.phb !== undefined && event.phb !== place.phb)
-    remarks.push(`PHB ${event.phb} of the log is PHB ${place.phb} here.`);
+  remarks.push(...phbRemarks(event, place));
   const bus = busOf(event);
   if (bus !== undefined && bus !== place.bus && strike.kind !== 'foreign-requester')
     remarks.push(
@@ -275,7 +295,9 @@ function remarksOf(event: FaultEvent, strike: Strike, place: Place): string[] {
     remarks.push(`The log has ${event.frozenPes.length} frozen PEs; PEs that only noticed are not repeated.`);
   if (event.recovery?.outcome === 'unknown')
     remarks.push('The log ends before the outcome; here the recovery goes on to its end.');
-  if (event.cause.certainty !== 'certain')
+  if (event.primary?.event === 'dead')
+    remarks.push('Here Linux prints no registers: it finds the bridge dead, and asks for none.');
+  else if (event.cause.certainty !== 'certain')
     remarks.push(`The cause is ${event.cause.certainty}, not certain: the scenario is one way to get there.`);
   return strike.remark === undefined ? remarks : [...remarks, strike.remark];
 }

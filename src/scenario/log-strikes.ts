@@ -110,6 +110,12 @@ function nestError(event: FaultEvent): Strike {
 /** Of the class that fences, also where firmware looks before the kernel does. */
 const FENCE: Strike = { kind: 'fence', with: { error: 'bus-data' } };
 
+/** Firmware finds the end of a bridge when it is asked about a frozen PE; at a fence it resets the bridge and asks no more. */
+const DEATH: Strike = {
+  kind: 'dma-write-unmapped',
+  remark: 'The log does not tell what ended the bridge; here its power bus queue breaks down while a card is frozen.',
+};
+
 /** What the diag data call the traps in which a fatal error of a P7IOC bridge shows. */
 const FIRST_ERROR: Readonly<Record<string, string>> = { PHB: 'phbFirstErrorStatus', OUT: 'mmioFirstErrorStatus' };
 
@@ -180,8 +186,15 @@ const BY_TYPE: Partial<Readonly<Record<CauseType, (event: FaultEvent) => Strike>
   'pcie-ce': only({ kind: 'err-corr', informative: true }),
 };
 
+/** Firmware calls a bridge of a P7IOC dead only if it never came up. */
+const P7IOC_BRIDGE_ENDS: NoStrike = {
+  why: 'no fault of the catalogue ends one bridge of a P7IOC: what strikes a bridge fences it, what ends the hub ends all six',
+  remedy: 'scenarios/p7ioc-fenced-bridge.yaml and scenarios/p7ioc-dead-hub.yaml do either.',
+};
+
 /** What strikes first; a fence is added where the log tells of one. */
 export function strikeOf(event: FaultEvent): StrikeOrNot {
+  if (event.chip === 'p7ioc' && event.severity === 'phb-dead') return P7IOC_BRIDGE_ENDS;
   const dump = event.primary;
   const byEvent = dump === undefined || event.title === 'link lost' ? undefined : BY_EVENT[dump.event];
   const strike = (byEvent ?? BY_TYPE[event.cause.type])?.(event);
@@ -189,6 +202,7 @@ export function strikeOf(event: FaultEvent): StrikeOrNot {
   if (event.severity === 'phb-fenced' || event.severity === 'phb-dead') {
     const error = fatalError(event);
     if (error !== undefined) return { kind: 'fence', with: { error } };
+    if (event.severity === 'phb-dead') return DEATH;
     const remark =
       event.cause.type === 'unknown'
         ? 'The log does not tell what fenced the bridge; here it is a fatal error of another kind.'

@@ -1,6 +1,6 @@
 /** Reads the machine of a scenario: its slots, what is in them, who drives it, and what firmware and kernel run on it. */
 import { KERNEL_VERSIONS } from '../eeh/kernel-versions.js';
-import { CHIP_NAMES, CHIPS, DEFAULT_CHIP } from '../machine/chips.js';
+import { CHIP_NAMES, CHIPS, type ChipName, DEFAULT_CHIP } from '../machine/chips.js';
 import type { BootOptions } from '../machine/system.js';
 import {
   BRIDGE_CARD,
@@ -34,9 +34,11 @@ export const SLOT_KEYS = ['device', 'behind', 'driver', 'phb', 'frame-every'] as
 export const SLOT_DEVICES = [...DEVICE_MODELS, BRIDGE_CARD] as const;
 export const SWITCH_VALUES = ['yes', 'no'] as const;
 
-export function readMachine(machine: MapReader): ScenarioMachine {
+/** `instead`: of the chip that the text names. */
+export function readMachine(machine: MapReader, instead?: ChipName): ScenarioMachine {
   machine.only(MACHINE_KEYS);
-  const chip = machine.get('chip')?.oneOf(CHIP_NAMES, 'chip');
+  const named = machine.get('chip')?.oneOf(CHIP_NAMES, 'chip');
+  const chip = instead ?? named;
   const maxFreezes = machine.get('max-freezes')?.integer(0, MOST_TIMES);
   const firmware = machine.get('firmware')?.oneOf(FIRMWARES, 'firmware');
   const kernel = readKernel(machine);

@@ -28,19 +28,19 @@ export const FAULT_KEYS = ['at', 'kind', 'device', 'times', 'every'] as const;
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/;
 
-/** `open` leads to the timing profile, if the scenario names one. */
-export function readScenario(file: string, text: string, open?: OpenProfile): Scenario {
+/** `open` leads to the timing profile, if the scenario names one; `chip` is the machine's, instead of the one in the text. */
+export function readScenario(file: string, text: string, open?: OpenProfile, chip?: ChipName): Scenario {
   const reader = new Reader(file, text);
   const root = reader.root();
   root.only(SCENARIO_KEYS);
   const name = readName(root);
   const about = root.need('about')?.string() ?? '';
   const machine = root.need('machine')?.map();
-  const built = machine === undefined ? NO_MACHINE : readMachine(machine);
+  const built = machine === undefined ? NO_MACHINE : readMachine(machine, chip);
   const profile = readNamedProfile(machine?.get('profile'), open);
   const names = namesOf(built.slots, built.chip);
-  const { chip = DEFAULT_CHIP } = built;
-  const faults = (root.need('faults')?.list() ?? []).map((item) => readFault(item, names, chip));
+  const on = built.chip ?? DEFAULT_CHIP;
+  const faults = (root.need('faults')?.list() ?? []).map((item) => readFault(item, names, on));
   const actions = (root.get('actions')?.list() ?? []).map((item) => readAction(item, names));
   const expect = (root.need('expect')?.list() ?? []).map((item) => readExpectation(item, names));
   if (root.has('expect') && expect.length === 0) root.get('expect')!.fail('a scenario expects something');

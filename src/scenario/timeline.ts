@@ -1,6 +1,9 @@
 /** The run as a person reads it: one line for each thing that happened, hardware and software in one order of time. */
 
 import { bdfnName } from '../eeh/pci/device.js';
+import { FAULTS, type FaultDeclaration } from '../faults/catalogue.js';
+import type { PlannedFault } from '../faults/engine.js';
+import { defaultOf } from '../faults/parameters.js';
 import { fromHalves, hex64 } from '../hw/bits.js';
 import type { Chip } from '../machine/chip.js';
 import { LINK_STATES } from '../pcie/link.js';
@@ -82,7 +85,11 @@ const isSame = (a: TimelineEntry, b: TimelineEntry): boolean => a.who === b.who 
 function tellFaults({ observer }: RunResult, add: Add): void {
   for (const { fault, timeNs, missed, address } of observer.strikes) {
     const where = address === undefined ? '' : `  ${hex64(address)}`;
-    add(timeNs, fault.target, `fault: ${fault.kind}${where}${missed === undefined ? '' : `  missed: ${missed}`}`);
+    add(
+      timeNs,
+      fault.target,
+      `fault: ${describeFault(fault)}${where}${missed === undefined ? '' : `  missed: ${missed}`}`,
+    );
   }
   for (const { action, timeNs, missed } of observer.actions) {
     const of = action.target === undefined ? '' : ` ${action.target}`;
@@ -91,6 +98,16 @@ function tellFaults({ observer }: RunResult, add: Add): void {
   for (const packet of observer.strays) {
     add(packet.timeNs, packet.slot, `${describePacket(packet)}  RID ${bdfnName(packet.tlp.requesterId)}`);
   }
+}
+
+/** What of the target it is, and which error, where a kind of fault has several. */
+function describeFault({ kind, parameters = {} }: PlannedFault): string {
+  const { parameters: declared }: FaultDeclaration = FAULTS[kind];
+  const parts = ['unit', 'error'].flatMap((name) => {
+    const parameter = declared[name];
+    return parameter === undefined ? [] : [`${name} ${parameters[name] ?? defaultOf(parameter)}`];
+  });
+  return parts.length === 0 ? kind : `${kind}  ${parts.join(', ')}`;
 }
 
 function tellBridge(result: RunResult, add: Add): void {

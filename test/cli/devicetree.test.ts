@@ -49,7 +49,9 @@ describe('phbsim devicetree', () => {
     expect(runDeviceTree(undefined, { chip: 'p7ioc' }, streams)).toBe(0);
     expect(streams.stdout).toContain('compatible = "ibm,p7ioc", "ibm,ioda-hub";');
     expect(runDeviceTree('scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml', { chip: 'phb3' }, streams)).toBe(2);
-    expect(streams.stderr).toBe('phbsim devicetree: PHB 5 does not exist: a chip has PHB 0 to 2\n');
+    expect(streams.stderr).toBe(
+      'phbsim devicetree: scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml: PHB 5 does not exist: a chip has PHB 0 to 2\n',
+    );
   });
 
   it('boots a POWER7 where the scenario has one', () => {

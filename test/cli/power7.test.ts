@@ -17,7 +17,12 @@ expect: [{ freeze: slot1, cause: tce-page-fault, within: 10 us }]
 const QUIET = SCENARIO.replace('slots:', 'chip: p7ioc, slots:')
   .replace(/faults: .*/, 'faults: []')
   .replace(/expect: .*/, 'expect: [{ untouched: slot1 }]');
-const FILES: Readonly<Record<string, string>> = { 'short.yaml': SCENARIO, 'quiet.yaml': QUIET };
+const FILES: Readonly<Record<string, string>> = {
+  'short.yaml': SCENARIO,
+  'quiet.yaml': QUIET,
+  'sixth.yaml': SCENARIO.replace('driver: recovering', 'driver: recovering, phb: 5'),
+  'broken.yaml': SCENARIO.replace('dma-write-unmapped', 'dma-write-somewhere-else'),
+};
 
 function streamsTo(texts: { out: string; err: string }): Streams {
   return {
@@ -53,14 +58,28 @@ describe('phbsim run --chip', () => {
   });
 
   it('says which fault the chip cannot have, and which PHB, with status 2', () => {
-    expect(run('scenarios/slow-link-after-reset.yaml', { chip: 'p7ioc' })).toMatchObject({
-      status: 2,
-      err: 'phbsim run: equalization-failure does not fit a machine with p7ioc: it takes phb3\n',
-    });
-    expect(run('scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml', { chip: 'phb3' })).toMatchObject({
-      status: 2,
-      err: 'phbsim run: PHB 5 does not exist: a chip has PHB 0 to 2\n',
-    });
+    const hub = run('scenarios/p7ioc-dead-hub.yaml', { chip: 'phb3' });
+    expect(hub.status).toBe(2);
+    expect(hub.err).toMatch(
+      /^scenarios\/p7ioc-dead-hub\.yaml:\d+:\d+ {2}hub-error does not fit a machine with phb3: it takes p7ioc/,
+    );
+    expect(hub.err).toContain('p7ioc-dead-hub.yaml fits p7ioc: run it without --chip phb3, or change it\n');
+    const sixth = run('scenarios/p7ioc-page-fault-on-one-of-six-bridges.yaml', { chip: 'phb3' });
+    expect(sixth.status).toBe(2);
+    expect(sixth.err).toMatch(/six-bridges\.yaml:\d+:\d+ {2}phb must be a whole number from 0 to 2, not "5"/);
+    expect(sixth.err).toContain('fits p7ioc: run it without --chip phb3');
+  });
+
+  it('takes what only the chip of the command line can have, whatever the file names', () => {
+    expect(run('sixth.yaml', {}).err).toMatch(/^sixth\.yaml:4:.*from 0 to 2/);
+    expect(run('sixth.yaml', {}).err).not.toContain('--chip');
+    expect(run('sixth.yaml', { chip: 'p7ioc' })).toMatchObject({ status: 0, err: '' });
+  });
+
+  it('blames no chip for what is wrong on either', () => {
+    const { status, err } = run('broken.yaml', { chip: 'p7ioc' });
+    expect([status, err.includes('unknown fault kind')]).toEqual([2, true]);
+    expect(err).not.toContain('--chip');
   });
 });
 
@@ -79,10 +98,9 @@ describe('phbsim kernel on a POWER7', () => {
     expect(out).toContain('DMA weight 10 (10), assigned (0) 8 DMA32 segments');
     const texts = { out: '', err: '' };
     const unfit = runKernel('scenarios/p7ioc-dead-hub.yaml', ['dmesg'], { chip: 'phb3' }, streamsTo(texts));
-    expect([unfit, texts.err]).toEqual([
-      2,
-      'phbsim kernel: hub-error does not fit a machine with phb3: it takes p7ioc\n',
-    ]);
+    expect(unfit).toBe(2);
+    expect(texts.err).toMatch(/^scenarios\/p7ioc-dead-hub\.yaml:\d+:\d+ {2}hub-error does not fit a machine with phb3/);
+    expect(texts.err).toContain('run it without --chip phb3');
   });
 
   it('goes through the test of the kernel', () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { hasRtasHeader } from '../../src/diag/context/rtas-record.js';
+import { formatHtml } from '../../src/diag/html/page.js';
 import { explain, NotALogError } from '../../src/diag/index.js';
 import { encodeDiagData } from '../../src/diag/layout.js';
 import { PHB3_LAYOUT } from '../../src/diag/phb3/layout.js';
 import { PHB4_LAYOUT } from '../../src/diag/phb4/layout.js';
+import { formatReport } from '../../src/diag/report.js';
 import { bitsOf, dataOf, readLog } from './support.js';
 
 const FROZEN = 1n << 63n;
@@ -83,6 +85,15 @@ describe('a diag-data buffer', () => {
     const { registers } = event!.primary!;
     expect(registers.map(({ label }) => label)).toContain('Lem');
     expect(registers.flatMap(({ bits }) => bits)).toEqual([]);
+    expect(event!.evidence.map(({ text }) => text).join()).not.toContain('config write');
+  });
+
+  it('has no lines, so the report names none', () => {
+    const explanation = explain(TCE_FAULT);
+    expect(explanation.events[0]!.evidence.some(({ line }) => line === 0)).toBe(true);
+    expect(formatReport(explanation, 'buffer.bin')).toMatch(/^buffer\.bin: 1 event\n/);
+    expect(formatReport(explanation, 'buffer.bin')).not.toMatch(/line 0|0 lines/);
+    expect(formatHtml(explanation, 'buffer.bin')).not.toMatch(/line 0|0 lines/);
   });
 });
 

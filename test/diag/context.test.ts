@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { explain, explainLog } from '../../src/diag/index.js';
 import { formatDiagData } from '../../src/diag/layout.js';
+import { P7IOC_LAYOUT } from '../../src/diag/p7ioc/layout.js';
 import { PHB4_LAYOUT } from '../../src/diag/phb4/layout.js';
+import { formatReport } from '../../src/diag/report.js';
 import { bitsOf, dataOf, readLog } from './support.js';
 
 const FROZEN = 1n << 63n;
@@ -87,6 +89,59 @@ describe('an address above the 32-bit window', () => {
     const { primary, advice } = eventOf(outOfWindow(0x0800_0100_0000_1000n));
     expect(primary!.pes[0]!.entry.location).toMatchObject({ kind: 'dma', window: 'bypass' });
     expect(advice.map(({ text }) => text).join()).not.toContain('Boot with iommu=nobypass');
+  });
+});
+
+describe('an address of DMA on a P7IOC', () => {
+  /** The TVE does not cover it, or there is none. */
+  function refused(address: bigint, data = 'own'): string {
+    const fields = {
+      brdgCtl: 2n,
+      lemFir: bitsOf(35),
+      lemWOF: bitsOf(35),
+      phbErrorStatus: bitsOf(46),
+      phbFirstErrorStatus: bitsOf(46),
+      dma0ErrorStatus: bitsOf(26),
+      dma0FirstErrorStatus: bitsOf(26),
+    };
+    const pest = { 5: [FROZEN | bitsOf(16) | (35n << 32n), FROZEN | (data === 'own' ? address : 0n)] } as const;
+    return formatDiagData(P7IOC_LAYOUT, dataOf(P7IOC_LAYOUT, fields, pest), 1).join('\n');
+  }
+  const said = (text: string): string => formatReport(explain(text), 'dmesg').replace(/\s+/g, ' ');
+
+  it.each([
+    [0x1000n, 'segment 0 of the eight 256 MiB segments for DMA (0x00000000 to 0x0fffffff): TVE 0 must be of this PE'],
+    [0x7fff_ffffn, 'segment 7 of the eight 256 MiB segments for DMA (0x70000000 to 0x7fffffff)'],
+    [0x8000_0000n, 'between 2 and 4 GiB, in the M32 window'],
+    [0xfffe_ffffn, 'between 2 and 4 GiB, in the M32 window'],
+    [0xffff_0000n, 'the last 64 KiB below 4 GiB, which are for MSIs'],
+    [0x1_0000_0000n, 'above 4 GiB, where this chip has no bypass'],
+    // Bit 59 means nothing here.
+    [0x0800_0000_0000_1000n, 'above 4 GiB, where this chip has no bypass'],
+  ])('%x is told by segments, not by the windows of later chips', (address, words) => {
+    const report = said(refused(address));
+    expect(report).toContain(words);
+    expect(report).not.toMatch(/nobypass|bit 59|32-bit window/);
+    const { advice, primary } = explain(refused(address)).events[0]!;
+    expect(advice.some(({ text }) => text.includes('the DMA API gave it'))).toBe(
+      address > 0x7fff_ffffn && (address < 0xffff_0000n || address > 0xffff_ffffn),
+    );
+    const { location } = primary!.pes.find(({ first }) => first === 5)!.entry;
+    expect(location).toMatchObject({ kind: 'dma', window: address < 0x8000_0000n ? '32-bit' : 'none' });
+  });
+
+  it('that was not recorded asks for no boot without a bypass that is not there', () => {
+    expect(said(refused(0n, 'none'))).not.toContain('nobypass');
+  });
+
+  it('is compared with the run of segments that the kernel gave the PE', () => {
+    const boot = '[    1.2] pci 0001:01     : [PE# 05]  Setting up 32-bit TCE table at 20000000..3fffffff';
+    const evidence = (address: bigint): string =>
+      eventOf(`${boot}\n${refused(address)}`)
+        .evidence.map(({ text }) => text)
+        .join(' | ');
+    expect(evidence(0x4000_0fffn)).toContain('0x00001000 bytes beyond window 0 of the PE (0x20000000 to 0x3fffffff)');
+    expect(evidence(0x2000_0000n)).toContain('inside window 0');
   });
 });
 

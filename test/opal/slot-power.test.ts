@@ -4,7 +4,7 @@ import { invokeToken } from '../../src/opal/opal-abi.js';
 import { OpalEvent, OpalStatus, Power, ResetScope, slotId } from '../../src/opal/opal-api.js';
 import type { ConfigSpace } from '../../src/pcie/config-space.js';
 import { wait } from '../../src/sim/process.js';
-import { configSpace, FirmwareRig, FlatChip } from './flat-chip.js';
+import { configSpace, FirmwareRig, FlatChip, type FunctionSpec } from './flat-chip.js';
 
 const { SUCCESS, PARAMETER, UNSUPPORTED, BUSY, RESOURCE, HARDWARE, ASYNC_COMPLETION } = OpalStatus;
 const { OFF, ON, OFFLINE, ONLINE } = Power;
@@ -32,7 +32,11 @@ interface Machine {
 }
 
 /** A card below a switch port with these slot capabilities. */
-function machine(slotCapabilities: number, profile: FirmwareProfileChoice = 'skiboot'): Machine {
+function machine(
+  slotCapabilities: number,
+  profile: FirmwareProfileChoice = 'skiboot',
+  plug: (chip: FlatChip) => void = () => {},
+): Machine {
   const chip = new FlatChip();
   chip.functions.set(UP, configSpace('up', { port: 'upstream' }));
   const down = configSpace('down', { port: 'downstream', options: ['slot', 'dll-active-reporting'] });
@@ -43,6 +47,7 @@ function machine(slotCapabilities: number, profile: FirmwareProfileChoice = 'ski
   down.set('LNKSTA', LINK_UP);
   chip.functions.set(DOWN, down);
   chip.functions.set(CARD, configSpace('card', {}));
+  plug(chip);
   const rig = FirmwareRig.booted(chip, profile);
   const start = chip.sim.now;
   return {
@@ -388,5 +393,42 @@ describe('the scan at boot', () => {
     const { rig } = slotControl(0, HOT_PLUG | POWER_CONTROLLER);
     expect(rig.reset(SLOT, ResetScope.PCI_FUNDAMENTAL)).toEqual([50, 0]);
     expect(power(rig)).toBe(ON);
+  });
+});
+
+describe('a card that cannot stand end-to-end CRC', () => {
+  const ROOT = 0;
+  const HATER = { vendorId: 0x11f8, deviceId: 0x8546, multifunction: true } as const;
+  const ECRC = 0x140;
+
+  /** Slot and root port; `functions` of the card, of which only those of this maker mind. */
+  function withFunctions(...functions: readonly FunctionSpec[]): Machine {
+    return machine(HOT_PLUG, 'skiboot', (chip) => {
+      for (const [number, spec] of functions.entries()) {
+        chip.functions.set(CARD + number, configSpace(`card.${number}`, spec));
+      }
+    });
+  }
+  const ecrcOf = ({ chip }: Machine): number => chip.functions.get(ROOT)!.get('AER_CONTROL') & ECRC;
+  const take = (m: Machine): number => m.order(OFFLINE);
+
+  it('is done without it above, and once all its functions are forgotten it is on again', () => {
+    const m = withFunctions(HATER, HATER);
+    expect(ecrcOf(m)).toBe(0);
+    const written: number[] = [];
+    m.chip.functions.get(ROOT)!.hook('AER_CONTROL', { onWrite: (value) => written.push(value & ECRC) });
+    expect(take(m)).toBe(SUCCESS);
+    expect(m.devices()).not.toContain(CARD);
+    // By the last of them, not by the first.
+    expect(written).toEqual([ECRC]);
+    expect(ecrcOf(m)).toBe(ECRC);
+  });
+
+  it('and others that go change nothing', () => {
+    const m = withFunctions({});
+    const written: number[] = [];
+    m.chip.functions.get(ROOT)!.hook('AER_CONTROL', { onWrite: (value) => written.push(value) });
+    expect(take(m)).toBe(SUCCESS);
+    expect([written, ecrcOf(m)]).toEqual([[], ECRC]);
   });
 });

@@ -150,11 +150,12 @@ describe('the slot of a PHB', () => {
     expect(run(opal.pciGetPresenceState(9)).rc).toBe(OpalStatus.PARAMETER);
   });
 
-  it('passes over a device that does not come back from a reset', () => {
+  it('passes over a device that does not come back from a reset, and says nothing of it', () => {
     const rig = withCard();
     rig.chip.functions.delete(ENDPOINT);
+    const before = rig.chip.log.length;
     expect(rig.reset(0, PCI_HOT).at(-1)).toBe(0);
-    expect(rig.chip.log).toContainEqual(expect.stringContaining('01:00.0 does not answer'));
+    expect(rig.chip.log.slice(before)).toEqual([]);
   });
 });
 

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { explainLog } from '../../src/diag/explain.js';
 import type { FaultEvent } from '../../src/diag/fault/fault.js';
+import { type DiagLayout, formatDiagData } from '../../src/diag/layout.js';
+import { P7IOC_LAYOUT } from '../../src/diag/p7ioc/layout.js';
+import { PHB3_LAYOUT } from '../../src/diag/phb3/layout.js';
 import { NoScenarioError, scenarioFromLog } from '../../src/scenario/from-log.js';
 import { readScenario } from '../../src/scenario/read-scenario.js';
 import { allMet } from '../../src/scenario/report.js';
@@ -25,8 +28,12 @@ const itemsOf = (text: string): string[] =>
 
 const SLOT = '{ device: nic, driver: recovering }';
 
-/** The log of a machine of ours on which something struck. */
-function simulatedLog(fault: string, slots = [SLOT, SLOT], chip = 'phb3'): string {
+const RECOVERS = '{ log: "EEH: Recovery successful.", within: 10 s }';
+
+const simulated = new Map<string, string>();
+
+/** The log of a machine of ours on which something struck, until what is expected came. Several tests begin with the same. */
+function simulatedLog(fault: string, slots = [SLOT, SLOT], chip = 'phb3', until = RECOVERS): string {
   const text = [
     'name: first',
     'about: What the log is of.',
@@ -37,10 +44,14 @@ function simulatedLog(fault: string, slots = [SLOT, SLOT], chip = 'phb3'): strin
     'faults:',
     `  - { at: 5 ms, ${fault} }`,
     'expect:',
-    '  - { log: "EEH: Recovery successful.", within: 10 s }',
+    `  - ${until}`,
   ].join('\n');
+  const known = simulated.get(text);
+  if (known !== undefined) return known;
   const { observer } = runScenario(readScenario('first.yaml', text));
-  return observer.log.map((record) => record.text).join('\n');
+  const log = observer.log.map((record) => record.text).join('\n');
+  simulated.set(text, log);
+  return log;
 }
 
 describe('the scenario of a dump of the chip that is simulated', () => {
@@ -99,7 +110,8 @@ describe('the scenario of a dump of the chip that is simulated', () => {
   });
 
   it('of a stranger names the PE by what the kernel prints of it', () => {
-    const log = simulatedLog('kind: foreign-requester, device: slot1');
+    const until = '{ log: "PE[0ff] A/B", within: 10 s }';
+    const log = simulatedLog('kind: foreign-requester, device: slot1', [SLOT, SLOT], 'phb3', until);
     const text = written(eventsOf(log)[0]!);
     expect(text).toContain('{ log: "PE[0ff] A/B: 80008023ffff0000 ');
     expect(allMet(rerun(text))).toBe(true);
@@ -170,6 +182,61 @@ it.each([
   expect(text).toContain(`kind: hub-error, device: hub, ${fault} }`);
   expect(itemsOf(text)[0]).toContain(proof);
   expect(allMet(rerun(text))).toBe(true);
+});
+
+/** A dump whose registers nobody answered, as the kernel prints it. */
+function silentLog(layout: DiagLayout, phb: number): string {
+  const fields = Object.fromEntries(layout.fields.map(({ name, bytes }) => [name, (1n << BigInt(bytes * 8)) - 1n]));
+  return formatDiagData(layout, { fields, pestA: [], pestB: [] }, phb).join('\n');
+}
+
+describe('the scenario of a dump of ones', () => {
+  it('of a P7IOC stops the hub, and the bridge of the log gives ones until Linux gives it up', () => {
+    const [event] = eventsOf(silentLog(P7IOC_LAYOUT, 2));
+    const text = written(event!);
+    expect(text).toContain('    1: { device: nic, driver: recovering, phb: 2 }');
+    expect(text).toContain('kind: hub-error, device: hub, unit: bi-up, error: fatal }');
+    expect(itemsOf(text)).toContain('{ failed: phb2, within: 60 s }');
+    expect(itemsOf(text).some((item) => item.includes('log: "Lem:         ffffffffffffffff'))).toBe(true);
+    // A register of 16 bits that nobody answers has no more ones.
+    expect(text).toContain('# - brdgCtl: ffffffff in the log; here: 0000ffff');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('of a simulated dead hub repeats every line of it', () => {
+    const fault = 'kind: hub-error, device: hub, unit: bi-up, error: fatal';
+    const [event] = eventsOf(simulatedLog(fault, [SLOT], 'p7ioc', '{ failed: phb0, within: 60 s }'));
+    const text = written(event!);
+    expect(text).not.toContain('; here: ');
+    expect(itemsOf(text)).toContain('{ log: "EEH: Unable to recover from failure", within: 60 s }');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+
+  it('as a buffer has no lines to name, and takes the first bridge', () => {
+    const { events } = explainLog(silentLog(P7IOC_LAYOUT, 7));
+    const text = written({ ...events[0]!, lines: { first: 0, last: 0 } });
+    expect(text).toMatch(/^# Written by phbsim explain --scenario from dmesg\.txt \(event 1\)\.\n/);
+    expect(text).toContain('# - PHB 7 of the log is PHB 0 here.');
+  });
+
+  it('of a PHB3 ends the bridge, of which Linux then prints no register', () => {
+    const text = written(eventsOf(silentLog(PHB3_LAYOUT, 1))[0]!);
+    expect(text).toContain('kind: fence, device: phb1, error: array-bad');
+    expect(itemsOf(text)).toContain('{ dead: phb1, within: 15 s }');
+    expect(text).not.toContain('no such line');
+    expect(allMet(rerun(text))).toBe(true);
+  });
+});
+
+it('a bridge of a P7IOC that died alone is refused, with what can be run instead', () => {
+  const log = [
+    'EEH: dead PHB#2 detected, location: N/A',
+    'P7IOC PHB#2 Diag-data (Version: 1)',
+    'brdgCtl:     00000002',
+  ];
+  const event = eventsOf(log.join('\n'))[0]!;
+  expect(event).toMatchObject({ chip: 'p7ioc', severity: 'phb-dead' });
+  expect(() => written(event)).toThrow(/ends one bridge of a P7IOC.*p7ioc-dead-hub\.yaml/);
 });
 
 it('a P7IOC has six bridges, also in the scenario of a log', () => {

@@ -39,12 +39,27 @@ describe('the timeline', () => {
       expect: ['log: dead IOC, within: 1 s'],
     };
     const lines = told(run({ ...trial, machine: ['chip: p7ioc'] }));
+    expect(lines[0]).toBe('hub: fault: hub-error  unit misc, error clock');
     expect(lines).toContain('hub: MISC reports 0000000000800000');
     expect(lines).toContain('firmware: reads GEM_RWOF -> 0000008000000000');
     expect(lines).toContain('firmware: reads MISC_LEM_FIR_ACCUM -> 0000000000800000');
     expect(lines.indexOf('linux: EEH: dead IOC detected')).toBeGreaterThan(
       lines.indexOf('firmware: reads MISC_LEM_FIR_ACCUM -> 0000000000800000'),
     );
+  });
+
+  it('names unit and error of a fault also where the scenario leaves them to the default', () => {
+    const strike = (machine: string, fault: string): string | undefined =>
+      told(
+        run({
+          ...{ slots: ALONE, machine: [machine], faults: [`at: 20 ms, ${fault}`] },
+          ...{ expect: ['no-log: nothing'], more: ['until: 20.001 ms'] },
+        }),
+      ).find((line) => line.includes('fault: '));
+    expect(strike('chip: p7ioc', 'kind: hub-error, device: hub')).toBe(
+      'hub: fault: hub-error  unit rgc, error informational',
+    );
+    expect(strike('chip: phb3', 'kind: fence, device: phb0')).toBe('phb0: fault: fence  error forced');
   });
 
   it('tells what happens over and over once', () => {

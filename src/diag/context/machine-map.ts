@@ -14,12 +14,21 @@ export interface DmaWindow {
   readonly last: bigint;
 }
 
+interface WrittenWindow {
+  readonly number: number;
+  readonly first: string;
+  readonly last: string;
+}
+
 const hex = (text: string): number => Number.parseInt(text, 16);
 const ADDRESS = '[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]';
 
 const BUS_PE = /pci ([0-9a-f]{4}):([0-9a-f]{2}) {1,9}: \[PE# ?([0-9a-f]{1,4})\]/;
 const WINDOW =
   /pci ([0-9a-f]{4}):[0-9a-f:. ]{2,14}: \[PE# ?([0-9a-f]{1,4})\] Setting up window#(\d{1,2}) ([0-9a-f]{1,16})\.\.([0-9a-f]{1,16})/;
+/** Where one table covers a run of segments, and in older kernels. */
+const TABLE =
+  /pci ([0-9a-f]{4}):[0-9a-f:. ]{2,14}: \[PE# ?([0-9a-f]{1,4})\] {1,2}Setting up 32-bit TCE table at ([0-9a-f]{1,16})\.\.([0-9a-f]{1,16})/;
 const DEVICE_PE = new RegExp(`pci (${ADDRESS}): \\[PE# ?([0-9a-f]{1,4})\\] Associated device`);
 const CONFIGURED = new RegExp(`pci (${ADDRESS}): (?:Configured|Added to existing) PE#([0-9a-f]{1,4})`);
 const FOUND = new RegExp(`pci (${ADDRESS}): \\[([0-9a-f]{4}:[0-9a-f]{4})\\] type`);
@@ -48,7 +57,9 @@ export class MachineMap {
     if (bus) this.#busPes.set(`${bus[1]}:${bus[2]}`, hex(bus[3]!));
     this.#readOwn(DEVICE_PE.exec(text) ?? CONFIGURED.exec(text));
     const window = text.includes('window#') ? WINDOW.exec(text) : null;
-    if (window) this.#addWindow(`${hex(window[1]!)}:${hex(window[2]!)}`, window);
+    if (window) this.#addWindow(window, { number: Number(window[3]!), first: window[4]!, last: window[5]! });
+    const table = text.includes('TCE table') ? TABLE.exec(text) : null;
+    if (table) this.#addWindow(table, { number: 0, first: table[3]!, last: table[4]! });
   }
 
   #readOwn(own: RegExpExecArray | null): void {
@@ -82,9 +93,10 @@ export class MachineMap {
     return this.#windows.get(`${domain}:${pe}`) ?? [];
   }
 
-  #addWindow(pe: string, [, , , number, first, last]: RegExpExecArray): void {
+  #addWindow([, domain, number]: RegExpExecArray, { first, last, ...rest }: WrittenWindow): void {
     if (this.#windows.size >= MOST) return;
-    const window = { number: Number(number), first: BigInt(`0x${first}`), last: BigInt(`0x${last}`) };
+    const pe = `${hex(domain!)}:${hex(number!)}`;
+    const window = { ...rest, first: BigInt(`0x${first}`), last: BigInt(`0x${last}`) };
     const others = (this.#windows.get(pe) ?? []).filter((known) => known.number !== window.number);
     this.#windows.set(pe, [...others, window]);
   }

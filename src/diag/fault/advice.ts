@@ -1,7 +1,7 @@
 /** What to try next, each with its reason. Facts: phb4-diag 5.1; what maintainers answered in public threads. */
 import type { LinkTrace } from '../context/link-trace.js';
 import { type EehEvent, isNear, type LogContext } from '../context.js';
-import { readDmaAddress } from '../dma-address.js';
+import { hasBypass, readDmaAddress } from '../dma-address.js';
 import { EVENTS } from '../events.js';
 import type { ExplainedDump } from '../interpret.js';
 import { formatRid } from '../pest.js';
@@ -26,13 +26,13 @@ const SILENT_TYPES: readonly CauseType[] = [
   'link-loss',
 ];
 
-function dmaAdvice({ cause, context }: AdviceInput): AdviceItem[] {
+function dmaAdvice({ cause, context, explained: { dump } }: AdviceInput): AdviceItem[] {
   if (!DMA_TYPES.includes(cause.type)) return [];
   const found: AdviceItem[] = [];
   if (cause.address !== undefined) {
-    const reading = readDmaAddress(cause.address);
+    const reading = readDmaAddress(cause.address, dump.chip);
     if (reading.advice !== undefined) found.push(advice(reading.advice, reading.text));
-  } else if (context.bypassDisabledLine === undefined) {
+  } else if (hasBypass(dump.chip) && context.bypassDisabledLine === undefined) {
     found.push(
       advice(
         'Boot once with iommu=nobypass (or without it, where it is set) and see whether the fault changes.',

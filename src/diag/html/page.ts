@@ -106,7 +106,7 @@ function contents(events: readonly FaultEvent[]): string {
 
 export function formatHtml(explanation: LogExplanation, name: string): string {
   const { events, without, lineCount } = explanation;
-  const title = `${escapeHtml(name)}: ${events.length === 1 ? '1 event' : `${events.length} events`} in ${lineCount} lines`;
+  const title = `${escapeHtml(name)}: ${events.length === 1 ? '1 event' : `${events.length} events`}${lineCount === 0 ? '' : ` in ${lineCount} lines`}`;
   const rest =
     without === undefined
       ? ''

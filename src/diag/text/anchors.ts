@@ -100,16 +100,36 @@ function anchorOf(groups: Record<string, string | undefined>): Anchor {
   return groups['fence'] !== undefined ? { kind: 'console-fence' } : { kind: 'time' };
 }
 
-/** What stands in front of the colon or the equals sign of a mark: the last letters of its name. */
+/** What stands in front of the colon or the equals sign of a mark: the last letters of its name, as one number. */
 const LETTERS = 3;
-const ENDINGS: ReadonlySet<string> = new Set(
-  [LABELS, CONSOLE_NAMES, HUB_LABELS, 'GEM|LEM|RGC|BI|CI', 'PESTA|PESTB|A/B']
+const ENDINGS: ReadonlySet<number> = new Set(
+  [LABELS, CONSOLE_NAMES, HUB_LABELS, 'GEM|LEM|RGC', 'PESTA|PESTB|A/B']
     .flatMap((names) => names.split('|'))
-    .map((name) => name.slice(-LETTERS)),
+    .map((name) => endingBefore(name, name.length)),
 );
 const COLON = 0x3a;
 const EQUALS = 0x3d;
 const BLANK = 0x20;
+const CLOSING_BRACKET = 0x5d;
+const [B, C, I] = [0x42, 0x43, 0x49] as const;
+const isWord = (code: number): boolean => /\w/.test(String.fromCharCode(code));
+
+/** Seven bits a letter: letters of other alphabets look like these, and then the pattern decides. */
+function endingBefore(text: string, end: number): number {
+  if (end < LETTERS) return 0;
+  return (
+    ((text.charCodeAt(end - 3) & 0x7f) << 14) |
+    ((text.charCodeAt(end - 2) & 0x7f) << 7) |
+    (text.charCodeAt(end - 1) & 0x7f)
+  );
+}
+
+/** BI or CI, and no other name that ends so. */
+function endsInUnit(text: string, end: number): boolean {
+  if (text.charCodeAt(end - 1) !== I) return false;
+  const before = text.charCodeAt(end - 2);
+  return (before === B || before === C) && (end === 2 || !isWord(text.charCodeAt(end - 3)));
+}
 
 /**
  * Whether a line may hold a mark other than a time. Most lines do not, and the long pattern costs far more than a look at
@@ -122,26 +142,43 @@ function mayHoldMark(text: string): boolean {
     if (code !== COLON && code !== EQUALS) continue;
     let end = at;
     while (end > 0 && code === EQUALS && text.charCodeAt(end - 1) === BLANK) end--;
-    const ending = text.slice(Math.max(0, end - LETTERS), end);
-    if (ENDINGS.has(ending) || ending.endsWith(']') || /\b[BC]I$/.test(ending)) return true;
+    if (end === 0) continue;
+    if (text.charCodeAt(end - 1) === CLOSING_BRACKET || ENDINGS.has(endingBefore(text, end))) return true;
+    if (endsInUnit(text, end)) return true;
   }
   return false;
 }
 
-const TIME = /(?<time>\[ {0,8}\d{1,9}\.\d{6,9}(?:,\d)?\])/g;
+const TIME = /\[ {0,8}\d{1,9}\.\d{6,9}(?:,\d)?\]/g;
+const TIME_ANCHOR: Anchor = { kind: 'time' };
 
 export function segmentLine(text: string): SegmentedLine {
-  const pattern = mayHoldMark(text) ? MARK : text.includes('[') ? TIME : undefined;
-  if (pattern === undefined) {
-    return { lead: text.length > LEAD_LIMIT ? text.slice(0, LEAD_LIMIT) : text, segments: [] };
-  }
-  const matches = [...text.matchAll(pattern)];
+  if (!mayHoldMark(text)) return segmentTimes(text);
+  const matches = [...text.matchAll(MARK)];
   const segments = matches.map((match, i) => {
     const start = match.index + match[0].length;
     const end = matches[i + 1]?.index ?? text.length;
     return { anchor: anchorOf(match.groups!), body: text.slice(start, Math.min(end, start + BODY_LIMIT)) };
   });
   return { lead: text.slice(0, Math.min(matches[0]?.index ?? text.length, LEAD_LIMIT)), segments };
+}
+
+/** Most lines have one time stamp, and nothing else. */
+function segmentTimes(text: string): SegmentedLine {
+  const segments: Segment[] = [];
+  let lead = text.length;
+  const from = text.indexOf('[');
+  if (from >= 0) {
+    TIME.lastIndex = from;
+    for (let found = TIME.exec(text); found !== null; ) {
+      const start = TIME.lastIndex;
+      if (segments.length === 0) lead = found.index;
+      found = TIME.exec(text);
+      const end = Math.min(found?.index ?? text.length, start + BODY_LIMIT);
+      segments.push({ anchor: TIME_ANCHOR, body: text.slice(start, end) });
+    }
+  }
+  return { lead: text.slice(0, Math.min(lead, LEAD_LIMIT)), segments };
 }
 
 /** A line of the kernel's EEH messages that stops where more has to follow. */

@@ -11,8 +11,8 @@ const STEP_NS = 100 * MS;
 const LIMIT_NS = 120e9;
 /** The driver counts as working when it took this many frames since the recovery. */
 const FRAMES = 3;
-/** Until the host's compiler has settled: after 40 a recovery still takes half as long again as after 500. */
-const WARM_UP = 500;
+/** Until the host's compiler has settled: after 500 a recovery still takes a quarter longer than after 2000. */
+const WARM_UP = 2000;
 const FRAME_PERIOD_NS = 10 * MS;
 
 function recoveries(driver) {

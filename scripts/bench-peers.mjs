@@ -1,31 +1,33 @@
 // npm run bench:peers: the same PHOLD in phbsim, SystemC, ns-3 and SimPy, side by side in one run; prints how much faster phbsim is.
-//   -- --json FILE     also writes {"phold-1024": {"systemc": ratio, "ns3": ratio, "simpy": ratio}, "phold-65536": {...}}
-//   -- --rounds N      rounds per peer (default 5); the fastest of each counts: it was disturbed least
-//   -- --events N      events measured in a round (default 2,000,000), after a quarter as many to warm up
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
+import { readOptions } from './options.mjs';
+import { ensureBuilt, ROOT } from './setup.mjs';
 
 const PEERS = join(ROOT, 'bench', 'peers');
 const SIZES = [1024, 65536];
 const DEFAULT_EVENTS = 2_000_000;
 const PYTHON = '/usr/bin/python3';
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    events: { type: 'string', default: String(DEFAULT_EVENTS) },
-  },
-});
+const options = await readOptions(
+  'bench:peers',
+  'Runs the same PHOLD in phbsim, SystemC, ns-3 and SimPy, side by side, and prints how much faster phbsim is.',
+  [
+    [
+      '--json <file>',
+      'also writes {"phold-1024": {"systemc": ratio, "ns3": ratio, "simpy": ratio}, "phold-65536": {...}}',
+    ],
+    ['--rounds <n>', 'rounds per peer; the fastest of each counts: it was disturbed least', '5'],
+    ['--events <n>', 'events measured in a round, after a quarter as many to warm up', String(DEFAULT_EVENTS)],
+  ],
+  ['npm run bench:peers', 'npm run bench:peers -- --rounds 2 --events 500000'],
+);
 const rounds = wholeNumber('rounds');
 const events = wholeNumber('events');
 const warmUpEvents = Math.ceil(events / 4);
 
-ensureInstalled();
 ensureBuilt();
 const folder = mkdtempSync(join(tmpdir(), 'phbsim-peers-'));
 try {

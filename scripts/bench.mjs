@@ -1,29 +1,28 @@
 // npm run bench: builds what is stale, measures every suite of bench/*.bench.mjs in a fresh process, compares with the baseline.
-//   -- --only NAME        only suites whose name contains NAME (may be repeated)
-//   -- --json FILE        also writes {name: {median, unit}}
-//   -- --save-baseline    writes bench/baseline.json from this run
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { UNIT_PER_SECOND } from '../bench/suite.mjs';
-import { ensureBuilt, ensureInstalled, ROOT } from './setup.mjs';
+import { readOptions } from './options.mjs';
+import { ensureBuilt, ROOT } from './setup.mjs';
 
 const run = promisify(execFile);
 const BENCH = join(ROOT, 'bench');
 const BASELINE = join(BENCH, 'baseline.json');
 const HARNESS = join(BENCH, 'measure.mjs');
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true },
-    json: { type: 'string' },
-    'save-baseline': { type: 'boolean' },
-  },
-});
-
-ensureInstalled();
+const options = await readOptions(
+  'bench',
+  'Measures each suite in a fresh process and prints its median beside the stored baseline.',
+  [
+    ['--only <name...>', 'only suites whose name contains one of these'],
+    ['--json <file>', 'also writes {name: {median, unit}}'],
+    ['--save-baseline', 'writes bench/baseline.json from this run; suites that did not run keep theirs'],
+  ],
+  ['npm run bench', 'npm run bench -- --only dma --only frozen', 'npm run bench -- --json results.json'],
+);
 ensureBuilt();
 const { results, failures } = await measureAll();
 if (results.length === 0 && failures === 0) {
@@ -31,7 +30,7 @@ if (results.length === 0 && failures === 0) {
   failWith();
 }
 if (options.json !== undefined) writeJson(options.json, summary(results));
-if (options['save-baseline']) {
+if (options.saveBaseline) {
   const before = readBaseline().results;
   writeJson(BASELINE, { machine: machine(), results: { ...before, ...summary(results) } });
   console.log('baseline written to bench/baseline.json');

@@ -151,6 +151,12 @@ export const FIRMWARE_SWITCHES = {
     corrected: 'it reports HARDWARE then',
     source: 'hw/phb3.c: phb3_device_init, phb3_pci_reinit; hw/p7ioc-phb.c: p7ioc_pci_reinit (6.2)',
   },
+  restoreWalk: {
+    skiboot:
+      'after a reset the first device that is silent ends the restore of bus numbers for all behind it; then every device is initialised, silent or not',
+    corrected: 'a silent device, and what is below it, is left out of both',
+    source: 'core/pci.c: __pci_restore_bridge_buses, pci_restore_slot_bus_configs',
+  },
   idlePoll: {
     skiboot: 'polling an idle slot logs an invalid state and returns HARDWARE',
     corrected: 'it returns SUCCESS, as the description of the interface says',

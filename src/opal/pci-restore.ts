@@ -1,6 +1,7 @@
 /**
  * Bringing devices back after their link was down: they answer again, know their bus numbers, and are initialised.
- * Source: skiboot core/pci.c: pci_wait_crs, pci_bridge_wait_link, __pci_restore_bridge_buses. Facts: opal-pci 6.8.
+ * Source: skiboot core/pci.c: pci_wait_crs, pci_bridge_wait_link, __pci_restore_bridge_buses,
+ * pci_restore_slot_bus_configs. Facts: opal-pci 6.8.
  */
 import { LNKSTA_FIELDS } from '../pcie/capabilities.js';
 import { delay, type Process } from '../sim/process.js';
@@ -10,6 +11,7 @@ import { formatBdfn, type PciDevice } from './pci-device.js';
 import type { PciHost } from './pci-host.js';
 import { CONFIG, EXPRESS, LNKCAP_DLL_ACTIVE, NO_FUNCTION, RETRY_STATUS } from './pci-registers.js';
 
+const FUNCTION_MASK = 7;
 const RETRY_POLLS = 40;
 const LINK_POLLS = 100;
 const POLL_NS = ms(100);
@@ -50,29 +52,38 @@ export function* awaitLink(phb: PciHost, bridge: PciDevice, before: 'reset' | 'u
   return false;
 }
 
-/** Devices that answer again, parents first; first all bus numbers, then all initialisation. */
+/**
+ * First all bus numbers, then all initialisation. Firmware says nothing of a device that is silent: its card may be gone, or,
+ * on a bridge that blocks configuration requests to a frozen PE, the kernel has yet to thaw it.
+ */
 export function* restoreDevices(phb: PciHost, devices: readonly PciDevice[]): Process<void> {
-  const restored: PciDevice[] = [];
-  yield* restoreBuses(phb, devices, restored);
-  for (const device of restored) yield* phb.initDevice(device);
+  const all = inWalkOrder(devices);
+  if (phb.profile.restoreWalk === 'skiboot') {
+    for (const device of all) if (!(yield* restoreBus(phb, device))) break;
+    for (const device of all) yield* phb.initDevice(device);
+    return;
+  }
+  const answering = new Set<PciDevice>();
+  for (const device of all) {
+    const below = devices.includes(device) || answering.has(device.parent!);
+    if (below && (yield* restoreBus(phb, device))) answering.add(device);
+  }
+  for (const device of answering) yield* phb.initDevice(device);
 }
 
-function* restoreBuses(phb: PciHost, devices: readonly PciDevice[], restored: PciDevice[]): Process<void> {
-  for (const device of devices) {
-    // Firmware says nothing of one that is silent: its card may be gone, or, on a bridge that blocks configuration requests
-    // to a frozen PE, the kernel has yet to thaw it. What is below it cannot answer either (M).
-    if (!(yield* restoreBus(phb, device))) continue;
-    restored.push(device);
-    yield* restoreBuses(phb, device.children, restored);
-  }
+/** Brothers, then the children of each. Source: skiboot core/pci.c: pci_walk_dev. */
+function inWalkOrder(devices: readonly PciDevice[]): PciDevice[] {
+  return [...devices, ...devices.flatMap(({ children }) => inWalkOrder(children))];
 }
 
 function* restoreBus(phb: PciHost, device: PciDevice): Process<boolean> {
-  if (device.parent?.type === 'downstream-port' && !(yield* awaitLink(phb, device.parent, 'reset'))) return false;
-  const identity = yield* awaitFunction(phb, device.bdfn);
+  const { parent, bdfn } = device;
+  const first = (bdfn & FUNCTION_MASK) === 0;
+  if (first && parent?.type === 'downstream-port' && !(yield* awaitLink(phb, parent, 'reset'))) return false;
+  const identity = yield* awaitFunction(phb, bdfn);
   if (identity === undefined) return false;
   // A write makes the function learn its bus number.
-  yield* writeConfig(phb, { bdfn: device.bdfn, offset: CONFIG.VENDOR_ID, size: 4 }, identity);
+  yield* writeConfig(phb, { bdfn, offset: CONFIG.VENDOR_ID, size: 4 }, identity);
   if (device.isBridge) yield* writeBusNumbers(phb, device);
   return true;
 }

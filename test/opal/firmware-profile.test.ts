@@ -33,6 +33,20 @@ interface Sight {
   readonly corrected: unknown;
 }
 
+const DOWNSTREAM = [0x200, 0x208] as const;
+
+/** The registers of a function that were addressed. */
+function registersTouched(rig: FirmwareRig, bdfn: number): number[] {
+  return rig.chip
+    .written('PHB_CONFIG_ADDRESS')
+    .filter((address) => Number((address >> 44n) & 0xffffn) === bdfn)
+    .map((address) => Number((address >> 32n) & 0xfffn));
+}
+
+const vendorTouched = (rig: FirmwareRig, bdfn: number): boolean => registersTouched(rig, bdfn).includes(0);
+const configuredBeyondVendor = (rig: FirmwareRig, bdfn: number): boolean =>
+  registersTouched(rig, bdfn).some((register) => register !== 0);
+
 const withCard = (chip: FlatChip): void => void chip.functions.set(CARD, configSpace('card', {}));
 
 /** Boots with errors latched, so that the PHB is broken. */
@@ -318,6 +332,22 @@ const SIGHTS: Record<Exclude<FirmwareSwitchName, ElsewhereName>, Sight> = {
     },
     skiboot: [SUCCESS, SUCCESS],
     corrected: [SUCCESS, HARDWARE],
+  },
+  restoreWalk: {
+    // Of two ports side by side the first has gone.
+    see: (build) => {
+      const rig = build((chip) => {
+        chip.functions.set(CARD, configSpace('up', { port: 'upstream' }));
+        for (const port of DOWNSTREAM) chip.functions.set(port, configSpace('down', { port: 'downstream' }));
+      });
+      const [gone, stays] = DOWNSTREAM;
+      rig.chip.functions.delete(gone);
+      rig.chip.writes.length = 0;
+      rig.reset(0, PHB_COMPLETE);
+      return { goneIsSetUp: configuredBeyondVendor(rig, gone), otherLearnsItsBus: vendorTouched(rig, stays) };
+    },
+    skiboot: { goneIsSetUp: true, otherLearnsItsBus: false },
+    corrected: { goneIsSetUp: false, otherLearnsItsBus: true },
   },
   idlePoll: {
     see: (build) => {

@@ -174,6 +174,19 @@ function withSwitch(port: FunctionSpec['options'] = []): { rig: FirmwareRig; dow
 describe('the slot of a switch port', () => {
   const slot = slotId(0, 0x200);
 
+  it('has its link waited for once, however many functions its card has', () => {
+    const secondsOfReset = (functions: readonly number[]): number => {
+      const { rig } = withSwitch();
+      for (const bdfn of functions) rig.chip.functions.set(bdfn, configSpace('card', { multifunction: true }));
+      rig.boot();
+      const { sim } = rig.chip;
+      const before = sim.now;
+      rig.reset(0, PHB_COMPLETE);
+      return Math.floor((sim.now - before) / 1e9);
+    };
+    expect(secondsOfReset([0x300, 0x301, 0x302])).toBe(secondsOfReset([0x300]));
+  });
+
   it('is reset hot by the port, and waits a second where the link cannot tell', () => {
     const { rig, down } = withSwitch();
     expect(rig.run(rig.opal.pciReset(slot, PCI_HOT, 1))).toBe(250);

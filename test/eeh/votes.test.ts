@@ -192,9 +192,28 @@ describe('votes', () => {
       { device: '0000:01:00.0', errorEvent: 'SUCCESSFUL_RECOVERY', deviceOnline: 1 },
     ]);
   });
+
+  it('tell udev of the end, whatever the driver answers to a permanent failure', () => {
+    const driver = new StubDriver({ ...AWARE, reset: 'disconnect' });
+    const quirks = { permanentFailureNotice: 'drivers-told' } as const;
+    const machine = new FakeMachine({ kernel: { drivers: [driver], quirks } }).boot();
+    machine.detect();
+    machine.runFor(30);
+    expect(driver.diary.slice(1)).toEqual(['error frozen', 'reset', 'error perm-failure', 'remove 0000:01:00.0']);
+    expect(machine.kernel.uevents).toEqual([
+      { device: '0000:01:00.0', errorEvent: 'BEGIN_RECOVERY', deviceOnline: 0 },
+      { device: '0000:01:00.0', errorEvent: 'FAILED_RECOVERY', deviceOnline: 0 },
+    ]);
+  });
 });
 
 describe('a device whose driver knows nothing of EEH', () => {
+  it('is not told to resume after it was found again: its driver heard of no error', () => {
+    const { driver, machine } = recover({ resume: 'present' });
+    expect(driver.diary).toEqual(['remove 0000:01:00.0', 'probe 0000:01:00.0']);
+    expect(machine.kernel.uevents).toEqual([]);
+  });
+
   it('is unplugged, reset, and found again after five seconds', () => {
     const { driver, eeh, machine, calls } = recover('unaware');
     expect(driver.diary).toEqual(['remove 0000:01:00.0', 'probe 0000:01:00.0']);

@@ -209,8 +209,9 @@ describe('votes', () => {
 
 describe('a device whose driver knows nothing of EEH', () => {
   it('is not told to resume after it was found again: its driver heard of no error', () => {
-    const { driver, machine } = recover({ resume: 'present' });
+    const { driver, machine, eeh } = recover({ resume: 'present' });
     expect(driver.diary).toEqual(['remove 0000:01:00.0', 'probe 0000:01:00.0']);
+    expect(eeh).toContain(`${DEVICE}driver bound too late`);
     expect(machine.kernel.uevents).toEqual([]);
   });
 

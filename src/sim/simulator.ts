@@ -221,7 +221,7 @@ export class Simulator implements TaskKernel {
   }
 
   /**
-   * For a process that is about to yield `wait`: runs what comes before its own resumption while it stays on the stack, which
+   * For a process that is about to yield `wait`, which brings no value: runs what comes before its own resumption while it stays on the stack, which
    * saves leaving and entering it again. True: the wait is over. False: it has begun, and the process has to yield it, for
    * another process comes first, or the run must be able to stop between events. Nothing else can tell the difference.
    */
@@ -229,8 +229,8 @@ export class Simulator implements TaskKernel {
     const task = this.resumed;
     if (task === undefined || task !== this.executing || task.isCancelled) return false;
     if (this.inPlaceUntilNs === NEVER) return false;
-    this.resumed = undefined;
     task.beginInPlace(wait);
+    this.resumed = undefined;
     while (this.queue.nextTime() <= this.inPlaceUntilNs) {
       const resumes = this.queue.nextHandler() === this.resumeHandler;
       if (resumes && this.queue.nextA() !== task.id) return false;
@@ -267,12 +267,9 @@ export class Simulator implements TaskKernel {
 
   private resumeTask(taskId: number): void {
     const task = this.processes.task(taskId);
-    if (task.waitsInPlace) task.resumeInPlace();
-    else {
-      this.resumed = task;
-      task.resume();
-      this.resumed = undefined;
-    }
+    this.resumed = task;
+    task.resume();
+    this.resumed = undefined;
   }
 
   /** Its errors are not for the process that happens to be on the stack. */

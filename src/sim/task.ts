@@ -55,7 +55,7 @@ export class Task {
   private inbox: unknown;
   private executing = false;
   /** It is in the midst of `Simulator.waitInPlace`. */
-  waitsInPlace = false;
+  private waitsInPlace = false;
   private cancelRequested = false;
   /** The body was told of the cancellation; from then on its finally blocks may wait. */
   private cancelTold = false;
@@ -103,7 +103,9 @@ export class Task {
     this.resumptions++;
     this.timer = NO_EVENT;
     this.stopWaiting();
-    this.advance('next', value);
+    // In place the body is on the stack already: it goes on when this event is through.
+    if (this.waitsInPlace) this.waitsInPlace = false;
+    else this.advance('next', value);
   }
 
   get isCancelled(): boolean {
@@ -112,17 +114,8 @@ export class Task {
 
   /** The body begins to wait before it yields, as it may not have to. */
   beginInPlace(wait: Wait): void {
+    this.beginWait(wait);
     this.waitsInPlace = true;
-    this.waiting = wait;
-    wait.begin(this);
-  }
-
-  /** `resume` of a body that has not yielded. */
-  resumeInPlace(): void {
-    this.waitsInPlace = false;
-    this.resumptions++;
-    this.timer = NO_EVENT;
-    this.stopWaiting();
   }
 
   /**
@@ -188,14 +181,22 @@ export class Task {
       );
       return { how: 'throw', value };
     }
-    this.waiting = wait;
     try {
-      wait.begin(this);
+      this.beginWait(wait);
       return undefined;
     } catch (error) {
       // A bad delay or a foreign signal is the body's mistake: raise it where the body made it.
-      this.stopWaiting();
       return { how: 'throw', value: error };
+    }
+  }
+
+  private beginWait(wait: Wait): void {
+    this.waiting = wait;
+    try {
+      wait.begin(this);
+    } catch (error) {
+      this.stopWaiting();
+      throw error;
     }
   }
 

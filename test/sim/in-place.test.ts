@@ -228,6 +228,25 @@ describe('a process that waits in place', () => {
   });
 });
 
+describe('a wait that cannot begin', () => {
+  it.each([{}, { when: () => false }] as const)('throws in the process, which can wait again', (stop) => {
+    const sim = new Simulator();
+    const caught: unknown[] = [];
+    function* body(): Process {
+      try {
+        yield* pause(sim, Number.NaN);
+      } catch (error) {
+        caught.push(error);
+      }
+      yield* delay(3);
+      yield* pause(sim, 4);
+    }
+    const handle = sim.spawn('body', body());
+    sim.run(stop);
+    expect([caught.length, handle.state, sim.now]).toEqual([1, 'done', 7]);
+  });
+});
+
 describe('an event that cancels a process', () => {
   it('is through before the process cleans up', () => {
     for (const stop of [{}, { when: () => false }] as const) {

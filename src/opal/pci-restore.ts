@@ -4,6 +4,7 @@
  * pci_restore_slot_bus_configs. Facts: opal-pci 6.8.
  */
 import { LNKSTA_FIELDS } from '../pcie/capabilities.js';
+import { functionOf } from '../pcie/tlp.js';
 import { delay, type Process } from '../sim/process.js';
 import { ms, seconds } from '../sim/time.js';
 import { readConfig, writeConfig } from './pci-config.js';
@@ -11,7 +12,6 @@ import { formatBdfn, type PciDevice } from './pci-device.js';
 import type { PciHost } from './pci-host.js';
 import { CONFIG, EXPRESS, LNKCAP_DLL_ACTIVE, NO_FUNCTION, RETRY_STATUS } from './pci-registers.js';
 
-const FUNCTION_MASK = 7;
 const RETRY_POLLS = 40;
 const LINK_POLLS = 100;
 const POLL_NS = ms(100);
@@ -78,7 +78,7 @@ function inWalkOrder(devices: readonly PciDevice[]): PciDevice[] {
 
 function* restoreBus(phb: PciHost, device: PciDevice): Process<boolean> {
   const { parent, bdfn } = device;
-  const first = (bdfn & FUNCTION_MASK) === 0;
+  const first = functionOf(bdfn) === 0;
   if (first && parent?.type === 'downstream-port' && !(yield* awaitLink(phb, parent, 'reset'))) return false;
   const identity = yield* awaitFunction(phb, bdfn);
   if (identity === undefined) return false;

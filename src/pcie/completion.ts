@@ -1,8 +1,5 @@
 /** Answers to requests: completions with and without data, and their cutting. PCI Express base specification 2.2.9, 2.3.1.1. */
-import { type CompletionStatus, draftTlp, isAtomic, type Tlp, type TlpDraft } from './tlp.js';
-
-/** Completions are routed by the identifier of the requester. */
-const NO_ADDRESS = { hi: 0, lo: 0 } as const;
+import { type CompletionStatus, draftTlp, isAtomic, NO_ADDRESS, type Tlp, type TlpDraft } from './tlp.js';
 
 /** A completion without data: of a configuration write, or with a failing status. */
 export function completion(request: Tlp, completerId: number, status: CompletionStatus): Tlp {

@@ -221,7 +221,8 @@ export interface Requester {
 /** A packet that is being made. */
 export type TlpDraft = { -readonly [K in keyof Tlp]: Tlp[K] };
 
-const NOWHERE: Address = { hi: 0, lo: 0 };
+/** Of packets that are routed by an identifier. */
+export const NO_ADDRESS: Address = { hi: 0, lo: 0 };
 
 /** Every packet begins here or as a copy: one shape for all keeps the code that reads them fast. */
 export function draftTlp(kind: TlpKind, from: Requester, address: Address, lengthBytes: number): TlpDraft {
@@ -250,7 +251,7 @@ export function draftTlp(kind: TlpKind, from: Requester, address: Address, lengt
 }
 
 export function copyTlp(tlp: Tlp): TlpDraft {
-  const copy = draftTlp(tlp.kind, tlp, NOWHERE, tlp.lengthBytes);
+  const copy = draftTlp(tlp.kind, tlp, NO_ADDRESS, tlp.lengthBytes);
   copy.addressHi = tlp.addressHi;
   copy.addressLo = tlp.addressLo;
   copy.data = tlp.data;
@@ -275,7 +276,11 @@ export function memoryRead(from: Requester, address: Address, lengthBytes: numbe
 }
 
 export function memoryWrite(requesterId: number, address: Address, data: Uint8Array): Tlp {
-  const tlp = draftTlp('MWr', { requesterId, tag: 0 }, address, data.length);
+  return draftWithData('MWr', { requesterId, tag: 0 }, address, data);
+}
+
+function draftWithData(kind: TlpKind, from: Requester, address: Address, data: Uint8Array): TlpDraft {
+  const tlp = draftTlp(kind, from, address, data.length);
   tlp.data = data;
   return tlp;
 }
@@ -288,13 +293,11 @@ export interface ConfigTarget {
 }
 
 export function configRead(from: Requester, to: ConfigTarget, lengthBytes: number): Tlp {
-  return forTarget(draftTlp(to.type === 0 ? 'CfgRd0' : 'CfgRd1', from, NOWHERE, lengthBytes), to);
+  return forTarget(draftTlp(to.type === 0 ? 'CfgRd0' : 'CfgRd1', from, NO_ADDRESS, lengthBytes), to);
 }
 
 export function configWrite(from: Requester, to: ConfigTarget, data: Uint8Array): Tlp {
-  const tlp = draftTlp(to.type === 0 ? 'CfgWr0' : 'CfgWr1', from, NOWHERE, data.length);
-  tlp.data = data;
-  return forTarget(tlp, to);
+  return forTarget(draftWithData(to.type === 0 ? 'CfgWr0' : 'CfgWr1', from, NO_ADDRESS, data), to);
 }
 
 function forTarget(tlp: TlpDraft, to: ConfigTarget): Tlp {
@@ -311,7 +314,7 @@ export function asType0(tlp: Tlp): Tlp {
 }
 
 export function message(requesterId: number, messageCode: number): Tlp {
-  const tlp = draftTlp('Msg', { requesterId, tag: 0 }, NOWHERE, 0);
+  const tlp = draftTlp('Msg', { requesterId, tag: 0 }, NO_ADDRESS, 0);
   tlp.messageCode = messageCode;
   return tlp;
 }
@@ -322,16 +325,16 @@ export function errorMessage(requesterId: number, kind: ErrorMessage): Tlp {
 
 /** What an atomic does to memory. The data are its operands; compare-and-swap has the value compared with first. */
 export function atomicRequest(kind: AtomicKind, from: Requester, address: Address, operands: Uint8Array): Tlp {
-  return { ...memoryWrite(from.requesterId, address, operands), kind, tag: from.tag };
+  return draftWithData(kind, from, address, operands);
 }
 
 /** The port address is 32 bits; 1 to 4 bytes within one doubleword. */
 export function ioRead(from: Requester, port: number, lengthBytes: number): Tlp {
-  return { ...memoryRead(from, { hi: 0, lo: port }, lengthBytes), kind: 'IORd' };
+  return draftTlp('IORd', from, { hi: 0, lo: port }, lengthBytes);
 }
 
 export function ioWrite(from: Requester, port: number, data: Uint8Array): Tlp {
-  return { ...memoryWrite(from.requesterId, { hi: 0, lo: port }, data), kind: 'IOWr', tag: from.tag };
+  return draftWithData('IOWr', from, { hi: 0, lo: port }, data);
 }
 
 /** A piece of a transfer: `offset` bytes from its start, at `address`. */

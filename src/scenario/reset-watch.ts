@@ -1,5 +1,5 @@
 /** Sees resets where they reach the cards: at the registers that make them, and on the links. */
-import { type FieldSpec, getField } from '../hw/bits.js';
+import { type FieldSpec, fromHalves, getField } from '../hw/bits.js';
 import { MMIO_STORE } from '../hw/system-bus.js';
 import type { AnySystem } from '../machine/system.js';
 import { LINK_STATE, LINK_STATES } from '../pcie/link.js';
@@ -59,7 +59,7 @@ export class ResetWatch {
     const line = this.lineOfAddress.get(high! * 2 ** 32 + low!);
     if (line === undefined) return;
     const before = line.level;
-    line.level = getField((BigInt(valueHi!) << 32n) | BigInt(valueLo!), line.released);
+    line.level = getField(fromHalves(valueHi!, valueLo!), line.released);
     if (before === 1n && line.level === 0n) this.held(time, line.phb);
   }
 

@@ -33,14 +33,18 @@ const GEM_ORDER: readonly (readonly [bit: number, source: HubUnit | PhbUnit])[] 
 /** The hub's error interrupt. The event is raised for the first PHB: systems ask all of them anyway. */
 export function* rgcInterrupt(hub: P7iocHub, irq: number): Process<void> {
   hub.log(`Got RGC interrupt 0x${irq.toString(16).padStart(4, '0')}`);
-  if (yield* findSource(hub)) hub.services.raisePciError(hub.phbAt(0)?.id ?? 0);
+  yield* tellSource(hub);
 }
 
 /** After an error was cleared: the hub notes the next one as the first; what others report meanwhile is told again. */
 export function* noteNextError(hub: P7iocHub): Process<void> {
   const reporting = yield* hub.access.read('GEM_RIRQFIR');
   yield* hub.access.write('GEM_RWOF', reporting);
-  if (reporting !== 0n && (yield* findSource(hub))) hub.services.raisePciError(hub.phbAt(0)?.id ?? 0);
+  if (reporting !== 0n) yield* tellSource(hub);
+}
+
+function* tellSource(hub: P7iocHub): Process<void> {
+  if (yield* findSource(hub)) hub.services.raisePciError(hub.phbAt(0)?.id ?? 0);
 }
 
 /** Finds the unit that reported first. The reads without a use have no effect on the chip. */

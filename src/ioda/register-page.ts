@@ -8,11 +8,11 @@ import type { Trace, TraceKind } from '../sim/trace.js';
 import { allOnes } from './byte-order.js';
 import type { ConfigDataAccess } from './config-requests.js';
 import type { MmioAnswers } from './mmio-answers.js';
+import type { Direction } from './papr-injection.js';
 import { PHB_FORMS } from './phb-registers.js';
 import type { BridgeTiming } from './timing.js';
 import { BLOCK_REASONS } from './trace-kinds.js';
 
-export type Direction = 'read' | 'write';
 type BlockReason = keyof typeof BLOCK_REASONS;
 
 /** Configuration cycles, as CONFIG_DATA sets them going. */

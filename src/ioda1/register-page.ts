@@ -3,7 +3,8 @@
  * Facts: ioda1-p7ioc 1.2, 2, 3.10, 6.1 (three accesses), 12.5, 12.8.
  */
 import type { AccessSize } from '../hw/host-port.js';
-import { BridgeRegisterPage, type Direction, type RegisterPageParts as PageParts } from '../ioda/register-page.js';
+import type { Direction } from '../ioda/papr-injection.js';
+import { BridgeRegisterPage, type RegisterPageParts as PageParts } from '../ioda/register-page.js';
 import type { P7iocProfile } from './profile.js';
 import { PHB_REGISTERS } from './registers/phb.js';
 import { UTL_REGISTERS } from './registers/utl.js';

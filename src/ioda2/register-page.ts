@@ -3,7 +3,8 @@
  * Sources: qemu pnv_phb3_reg_read, pnv_phb3_reg_write; skiboot hw/phb3.c: phb3_wait_dlp_reset. Facts: ioda2-phb3 3.1.
  */
 import type { AccessSize } from '../hw/host-port.js';
-import { BridgeRegisterPage, type Direction, type RegisterPageParts as PageParts } from '../ioda/register-page.js';
+import type { Direction } from '../ioda/papr-injection.js';
+import { BridgeRegisterPage, type RegisterPageParts as PageParts } from '../ioda/register-page.js';
 import type { ErrorPipeline } from './error-pipeline.js';
 import { UTL_REGISTERS } from './registers/utl.js';
 import { REGISTER_BLOCKED, UNKNOWN_REGISTER } from './trace.js';
